@@ -1,0 +1,44 @@
+# Two commands on a fresh machine: `make demo` opens the console, `make test` runs the tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEV := $(VENV)/.dev-installed
+DEMO := $(VENV)/.demo-installed
+
+.PHONY: demo test check lint bench tools pictures clean
+
+demo: $(DEMO)
+	$(BIN)/etcdtui demo
+
+test: $(DEV) tools
+	$(BIN)/python -m pytest
+
+check: lint test
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV) tools
+	$(BIN)/python -m bench
+
+# Debian's etcd 3.4 beside PyPI's 3.5, unpacked into .cache without touching the system.
+tools:
+	@sh tests/support/debian-etcd.sh
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(DEMO)
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache dist

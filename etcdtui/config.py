@@ -1,0 +1,1 @@
+"""Configuration: YAML to typed profiles; an error names file, line and key."""

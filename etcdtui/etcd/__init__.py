@@ -1,0 +1,1 @@
+"""How etcd is asked: the API, its gRPC implementation and the translation of its errors."""

@@ -1,0 +1,143 @@
+"""The timeline: what happened between two snapshots, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, RunState, State
+from etcdtui.model.health import Severity
+from etcdtui.model.quorum import budget
+from etcdtui.model.text import clean, duration
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline."""
+
+    wall_time: float
+    """Unix seconds."""
+    kind: str
+    """``down``, ``up``, ``leader``, ``member``, ``alarm``, ``quorum``, ``node``, ``action``, ``site``."""
+    severity: Severity
+    text: str
+    """Harmless text, see `etcdtui.model.text.clean`."""
+    member_id: int | None = None
+
+
+def _reachability(now: float, old: EndpointRow, new: EndpointRow) -> Event | None:
+    name = clean(new.name)
+    if old.reading.answered and not new.reading.answered:
+        reason = clean(new.reading.reason)
+        return Event(now, "down", Severity.CRITICAL, f"{name} {new.state.value}: {reason}", new.member_id)
+    if new.reading.answered and not old.reading.answered and old.reading.read_at is not None:
+        gone = ""
+        if old.reading.answered_at is not None and new.reading.answered_at is not None:
+            gone = f" after {duration(new.reading.answered_at - old.reading.answered_at)}"
+        return Event(now, "up", Severity.OK, f"{name} answers again{gone}: {new.state.value}", new.member_id)
+    if old.state in (State.DOWN, State.NOT_PERMITTED) and new.state in (State.DOWN, State.NOT_PERMITTED):
+        if old.state is not new.state:
+            text = f"{name} {new.state.value}: {clean(new.reading.reason)}"
+            return Event(now, "down", Severity.WARNING, text, new.member_id)
+    return None
+
+
+def _leader(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> Event | None:
+    if new.leader_id == old.leader_id:
+        return None
+    if new.leader_id is None:
+        text = f"no leader: {clean(old.label(old.leader_id))} was leading in term {old.raft_term or '?'}"
+        return Event(now, "leader", Severity.CRITICAL, text)
+    text = f"{clean(new.label(new.leader_id))} leads in term {new.raft_term}"
+    if old.leader_id is not None:
+        text += f" (before: {clean(old.label(old.leader_id))} in term {old.raft_term})"
+    return Event(now, "leader", Severity.OK, text, new.leader_id)
+
+
+def _members(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> list[Event]:
+    if not (old.members_known and new.members_known):
+        return []
+    before, after = {m.id: m for m in old.members}, {m.id: m for m in new.members}
+    out = []
+    for mid in after.keys() - before.keys():
+        role = "learner" if after[mid].is_learner else "voter"
+        text = f"member {clean(after[mid].label)} ({mid:x}) added as {role}"
+        out.append(Event(now, "member", Severity.OK, text, mid))
+    for mid in before.keys() - after.keys():
+        text = f"member {clean(before[mid].label)} ({mid:x}) removed"
+        out.append(Event(now, "member", Severity.WARNING, text, mid))
+    for mid in before.keys() & after.keys():
+        one, two = before[mid], after[mid]
+        changes = []
+        if one.is_learner and not two.is_learner:
+            changes.append("promoted to voter")
+        if one.name != two.name:
+            changes.append("has started" if not one.name else f"is now called {clean(two.name)}")
+        if one.peer_urls != two.peer_urls:
+            changes.append(f"has peer addrs {clean(','.join(two.peer_urls))}")
+        out += [Event(now, "member", Severity.OK, f"member {clean(two.label)} {c}", mid) for c in changes]
+    return out
+
+
+def _alarms(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> list[Event]:
+    if new.alarms is None:
+        return []
+    before, after = set(old.alarms or ()), set(new.alarms)
+    raised = [
+        Event(
+            now, "alarm", Severity.CRITICAL, f"alarm {a.kind} on {clean(new.label(a.member_id))}", a.member_id
+        )
+        for a in sorted(after - before, key=lambda a: a.member_id)
+    ]
+    cleared = [
+        Event(
+            now,
+            "alarm",
+            Severity.OK,
+            f"alarm {a.kind} on {clean(new.label(a.member_id))} disarmed",
+            a.member_id,
+        )
+        for a in sorted(before - after, key=lambda a: a.member_id)
+    ]
+    return raised + cleared
+
+
+def _nodes(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> list[Event]:
+    before = {n.name: n for n in old.nodes}
+    out = []
+    for node in new.nodes:
+        was = before.get(node.name)
+        if (
+            was is None
+            or was.run_state is node.run_state
+            or RunState.UNKNOWN in (was.run_state, node.run_state)
+        ):
+            continue
+        bad = node.run_state in (RunState.FAILED, RunState.FROZEN)
+        detail = f" ({clean(node.detail)})" if node.detail else ""
+        text = f"node {clean(node.name)} is {node.run_state.value}{detail}"
+        out.append(Event(now, "node", Severity.WARNING if bad else Severity.OK, text))
+    return out
+
+
+def _quorum(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> Event | None:
+    before, after = budget(old), budget(new)
+    if not before.known or not after.known or before.has_quorum == after.has_quorum:
+        return None
+    if after.has_quorum:
+        return Event(now, "quorum", Severity.OK, f"quorum is back: {after.sentence()}")
+    return Event(
+        now, "quorum", Severity.CRITICAL, f"quorum lost: {after.healthy} of {after.voters} voters healthy"
+    )
+
+
+def between(old: ClusterSnapshot, new: ClusterSnapshot) -> tuple[Event, ...]:
+    """What happened between two snapshots of one cluster, in the order a person would tell it."""
+    now = new.wall_time
+    events: list[Event] = list(_nodes(now, old, new))
+    before = {row.key: row for row in old.rows} | {row.endpoint: row for row in old.rows if row.endpoint}
+    for row in new.rows:
+        was = before.get(row.key) or before.get(row.endpoint)
+        if was is not None and (event := _reachability(now, was, row)):
+            events.append(event)
+    events += [e for e in (_leader(now, old, new), _quorum(now, old, new)) if e is not None]
+    return (*events, *_members(now, old, new), *_alarms(now, old, new))

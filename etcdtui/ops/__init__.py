@@ -1,0 +1,1 @@
+"""What an operator does: plans, guards, the runner, the audit log and the actions."""

@@ -1,0 +1,1 @@
+"""Keeping the picture of a cluster fresh: worker lanes, the poller and the session."""

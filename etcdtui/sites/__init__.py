@@ -1,0 +1,1 @@
+"""Where members run: each kind of site offers the capabilities it has."""

@@ -1,0 +1,260 @@
+"""Real etcd clusters for tests: processes on free loopback ports, each ended by its own pid."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.tools import etcd as etcd_binary
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that were free a moment ago."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in sockets]
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+@dataclass
+class TlsFiles:
+    """Paths of a CA and of server and client pairs; see `tests.support.pki`."""
+
+    ca: Path
+    server_cert: Path
+    server_key: Path
+    client_cert: Path
+    client_key: Path
+
+
+@dataclass
+class Proc:
+    """One etcd process."""
+
+    name: str
+    binary: Path
+    data_dir: Path
+    client_url: str
+    peer_url: str
+    argv: list[str] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir.with_suffix(".log")
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            env = {k: v for k, v in os.environ.items() if not k.startswith("ETCD")}
+            self.process = subprocess.Popen(
+                self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env, start_new_session=True
+            )
+
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        if self.alive():
+            assert self.process is not None
+            self.process.kill()
+            self.process.wait(10)
+
+    def freeze(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
+
+@dataclass
+class EtcdCluster:
+    """A cluster of real processes."""
+
+    root: Path
+    procs: list[Proc]
+    tls: TlsFiles | None = None
+
+    @property
+    def urls(self) -> list[str]:
+        return [p.client_url for p in self.procs]
+
+    def start(self) -> None:
+        for proc in self.procs:
+            proc.start()
+
+    def close(self) -> None:
+        for proc in self.procs:
+            with contextlib.suppress(ProcessLookupError):
+                proc.kill()
+
+    def etcdctl(
+        self, *args: str, endpoints: Sequence[str] | None = None, user: str = "", version: str = "3.5"
+    ) -> str:
+        """Run the real etcdctl; its stdout. Raises CalledProcessError."""
+        argv = [str(etcd_binary(version, "etcdctl")), "--endpoints", ",".join(endpoints or self.urls)]
+        if self.tls:
+            argv += [
+                "--cacert",
+                str(self.tls.ca),
+                "--cert",
+                str(self.tls.client_cert),
+                "--key",
+                str(self.tls.client_key),
+            ]
+        if user:
+            argv += ["--user", user]
+        env = {**{k: v for k, v in os.environ.items() if not k.startswith("ETCD")}, "ETCDCTL_API": "3"}
+        done = subprocess.run([*argv, *args], capture_output=True, text=True, timeout=30, env=env, check=True)
+        return done.stdout
+
+    def wait_healthy(self, count: int | None = None, timeout: float = 20) -> None:
+        """Until `count` members (all, by default) serve a linearizable read."""
+        wanted = len(self.procs) if count is None else count
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if sum(self._healthy(p) for p in self.procs) >= wanted:
+                return
+            time.sleep(0.05)
+        raise TimeoutError(
+            f"{wanted} healthy members not seen; log of {self.procs[0].name}:\n"
+            + self.procs[0].log.read_text(errors="replace")[-2000:]
+        )
+
+    def _healthy(self, proc: Proc) -> bool:
+        if not proc.alive():
+            return False
+        if self.tls:
+            with contextlib.suppress(subprocess.SubprocessError):
+                self.etcdctl("endpoint", "health", endpoints=[proc.client_url])
+                return True
+            return False
+        with (
+            contextlib.suppress(OSError, ValueError),
+            urllib.request.urlopen(f"{proc.client_url}/health", timeout=1) as answer,
+        ):
+            return json.load(answer).get("health") in ("true", True)
+        return False
+
+    def leader(self) -> Proc:
+        """The process that leads, by asking the real etcdctl."""
+        alive = [p for p in self.procs if p.alive()]
+        for item in json.loads(
+            self.etcdctl("endpoint", "status", "-w", "json", endpoints=[p.client_url for p in alive])
+        ):
+            if item["Status"]["leader"] == item["Status"]["header"]["member_id"]:
+                return next(p for p in alive if p.client_url == item["Endpoint"])
+        raise AssertionError("no leader")
+
+
+def make_cluster(
+    root: Path,
+    size: int = 3,
+    version: str = "3.5",
+    tls: TlsFiles | None = None,
+    names: Sequence[str] = (),
+    extra: Sequence[str] = (),
+    heartbeat_ms: int = 50,
+    election_ms: int = 500,
+) -> EtcdCluster:
+    """A cluster that is not started yet, bootstrapped statically as in the classic guide."""
+    binary = etcd_binary(version)
+    ports = free_ports(2 * size)
+    scheme = "https" if tls else "http"
+    procs = []
+    for i in range(size):
+        name = names[i] if i < len(names) else f"n{i + 1}"
+        procs.append(
+            Proc(
+                name,
+                binary,
+                root / f"m{i + 1}",
+                f"{scheme}://127.0.0.1:{ports[2 * i]}",
+                f"http://127.0.0.1:{ports[2 * i + 1]}",
+            )
+        )
+    initial = ",".join(f"{p.name}={p.peer_url}" for p in procs)
+    for proc in procs:
+        proc.argv = member_argv(proc, initial, "new", tls, heartbeat_ms, election_ms) + list(extra)
+    return EtcdCluster(root, procs, tls)
+
+
+def member_argv(
+    proc: Proc,
+    initial: str,
+    state: str,
+    tls: TlsFiles | None = None,
+    heartbeat_ms: int = 50,
+    election_ms: int = 500,
+) -> list[str]:
+    """The command line of one member."""
+    argv = [
+        str(proc.binary), "--name", proc.name, "--data-dir", str(proc.data_dir),
+        "--listen-client-urls", proc.client_url, "--advertise-client-urls", proc.client_url,
+        "--listen-peer-urls", proc.peer_url, "--initial-advertise-peer-urls", proc.peer_url,
+        "--initial-cluster", initial, "--initial-cluster-token", proc.data_dir.parent.name,
+        "--initial-cluster-state", state,
+        "--heartbeat-interval", str(heartbeat_ms), "--election-timeout", str(election_ms),
+    ]  # fmt: skip
+    if tls:
+        argv += [
+            "--cert-file",
+            str(tls.server_cert),
+            "--key-file",
+            str(tls.server_key),
+            "--trusted-ca-file",
+            str(tls.ca),
+            "--client-cert-auth",
+        ]
+    return argv
+
+
+def joining(cluster: EtcdCluster, name: str) -> Proc:
+    """A further process for a cluster, not started: the caller adds the member first."""
+    client, peer = free_ports(2)
+    scheme = "https" if cluster.tls else "http"
+    proc = Proc(
+        name,
+        cluster.procs[0].binary,
+        cluster.root / f"m{len(cluster.procs) + 1}",
+        f"{scheme}://127.0.0.1:{client}",
+        f"http://127.0.0.1:{peer}",
+    )
+    initial = ",".join(f"{p.name}={p.peer_url}" for p in [*cluster.procs, proc])
+    proc.argv = member_argv(proc, initial, "existing", cluster.tls)
+    cluster.procs.append(proc)
+    return proc
+
+
+@contextlib.contextmanager
+def running(root: Path, size: int = 3, version: str = "3.5", **kwargs: object) -> Iterator[EtcdCluster]:
+    """A started, healthy cluster that is gone afterwards."""
+    cluster = make_cluster(root, size, version, **kwargs)  # type: ignore[arg-type]
+    try:
+        cluster.start()
+        cluster.wait_healthy()
+        yield cluster
+    finally:
+        cluster.close()
