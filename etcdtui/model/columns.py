@@ -81,7 +81,7 @@ def _id(_: ClusterSnapshot, row: EndpointRow) -> str:
     return f"{row.member_id:x}" if row.member_id is not None else "-"
 
 
-def errors_text(snapshot: ClusterSnapshot, row: EndpointRow) -> str:
+def errors_text(_: ClusterSnapshot, row: EndpointRow) -> str:
     """etcd's errors of an answering endpoint, or the reason why it does not answer; harmless text."""
     status = row.reading.status
     if row.reading.answered and status:

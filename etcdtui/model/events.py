@@ -34,10 +34,10 @@ def _reachability(now: float, old: EndpointRow, new: EndpointRow) -> Event | Non
         if old.reading.answered_at is not None and new.reading.answered_at is not None:
             gone = f" after {duration(new.reading.answered_at - old.reading.answered_at)}"
         return Event(now, "up", Severity.OK, f"{name} answers again{gone}: {new.state.value}", new.member_id)
-    if old.state in (State.DOWN, State.NOT_PERMITTED) and new.state in (State.DOWN, State.NOT_PERMITTED):
-        if old.state is not new.state:
-            text = f"{name} {new.state.value}: {clean(new.reading.reason)}"
-            return Event(now, "down", Severity.WARNING, text, new.member_id)
+    bad = (State.DOWN, State.NOT_PERMITTED)
+    if old.state in bad and new.state in bad and old.state is not new.state:
+        text = f"{name} {new.state.value}: {clean(new.reading.reason)}"
+        return Event(now, "down", Severity.WARNING, text, new.member_id)
     return None
 
 
@@ -141,3 +141,18 @@ def between(old: ClusterSnapshot, new: ClusterSnapshot) -> tuple[Event, ...]:
             events.append(event)
     events += [e for e in (_leader(now, old, new), _quorum(now, old, new)) if e is not None]
     return (*events, *_members(now, old, new), *_alarms(now, old, new))
+
+
+def opening(snapshot: ClusterSnapshot) -> Event | None:
+    """The first line of a timeline: what was found. None until the endpoints have been read once."""
+    if not snapshot.rows or any(r.endpoint and r.reading.read_at is None for r in snapshot.rows):
+        return None
+    if snapshot.answers and not snapshot.members_known and not snapshot.members_error:
+        return None
+    total = budget(snapshot)
+    leader = snapshot.leader_id
+    lead = f"{clean(snapshot.label(leader))} leads in term {snapshot.raft_term}" if leader else "no leader"
+    out = [clean(r.name) for r in snapshot.rows if not r.reading.answered]
+    missing = f"; not answering: {', '.join(out)}" if out else ""
+    severity = Severity.OK if not out else Severity.WARNING if total.has_quorum else Severity.CRITICAL
+    return Event(snapshot.wall_time, "site", severity, f"opened: {lead}; {total.sentence()}{missing}")

@@ -1,1 +1,0 @@
-"""Configuration: YAML to typed profiles; an error names file, line and key."""

@@ -1,0 +1,79 @@
+"""What the poller knows at one moment, and the pure choice of which endpoints to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from etcdtui.errors import EtcdError, EtcdtuiError, NotPermitted, SiteError
+from etcdtui.model.cluster import Alarm, EndpointStatus, Member, Node, Reading, State
+
+
+@dataclass
+class Known:
+    """The poller's mutable state; guarded by the poller's lock, never handed out."""
+
+    readings: dict[str, Reading] = field(default_factory=dict)
+    members: tuple[Member, ...] = ()
+    members_known: bool = False
+    members_error: str = ""
+    alarms: tuple[Alarm, ...] | None = None
+    alarms_error: str = ""
+    nodes: tuple[Node, ...] = ()
+    site_error: str = ""
+
+
+def answered(status: EndpointStatus, began: float, ended: float) -> Reading:
+    """The reading of an endpoint that answered."""
+    return Reading(None, status, "", ended - began, ended, ended)
+
+
+def lost(previous: Reading, error: EtcdtuiError, ended: float) -> Reading:
+    """The reading of an endpoint that did not; its last answer is kept beside the reason.
+
+    A refusal for lack of rights is not permitted, a lost way to the node is unknown, all else down.
+    """
+    if isinstance(error, NotPermitted):
+        outcome = State.NOT_PERMITTED
+    elif isinstance(error, SiteError):
+        outcome = State.UNKNOWN
+    else:
+        outcome = State.DOWN
+    reason = error.message if isinstance(error, EtcdError | SiteError) else str(error)
+    return replace(previous, outcome=outcome, reason=reason, rtt=None, read_at=ended)
+
+
+def wanted_urls(
+    seeds: Iterable[str], members: Iterable[Member], readings: Mapping[str, Reading]
+) -> tuple[str, ...]:
+    """The endpoints to read, one a member where one answers.
+
+    A member that answers under one URL is read there alone; one that does not is tried under every
+    client URL it advertises. Seeds stay, dead or alive, unless they are a second name of a member
+    that is read already.
+    """
+    seeds = tuple(seeds)
+    wanted: dict[str, None] = {}
+    covered: dict[int, str] = {}
+    order = [*seeds, *(u for u in readings if u not in seeds)]
+    for url in order:
+        reading = readings.get(url)
+        if reading is not None and reading.answered and reading.status is not None:
+            covered.setdefault(reading.status.member_id, url)
+    for member in members:
+        urls = (covered[member.id],) if member.id in covered else member.client_urls
+        wanted.update(dict.fromkeys(urls))
+    chosen = set(wanted)
+    for url in seeds:
+        status = readings[url].status if url in readings else None
+        if status is None or covered.get(status.member_id, url) == url:
+            chosen.add(url)
+    return tuple(u for u in dict.fromkeys([*seeds, *wanted]) if u in chosen)
+
+
+def unsettled(readings: Iterable[Reading]) -> bool:
+    """Whether an election seems under way: a voter knows no leader, or one that does not answer."""
+    answers = [r.status for r in readings if r.answered and r.status is not None]
+    ids = {s.member_id for s in answers}
+    leaders = {s.leader for s in answers if not s.is_learner}
+    return bool(answers) and (0 in leaders or len(leaders) > 1 or not leaders <= ids)

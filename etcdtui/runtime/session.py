@@ -1,0 +1,237 @@
+"""One open cluster: its poller, timeline, health checks and actions, in one thread-safe object."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from etcdtui import paths
+from etcdtui.errors import Unreachable, UsageError
+from etcdtui.etcd.api import EtcdReader, EtcdWriter
+from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
+from etcdtui.model.events import Event, between, opening
+from etcdtui.model.health import HealthReport, Severity
+from etcdtui.model.text import clean
+from etcdtui.ops import guards, runner
+from etcdtui.ops.audit import AuditLog
+from etcdtui.ops.plan import Outcome, Plan, Result
+from etcdtui.ops.registry import Action, Request, actions_for
+from etcdtui.runtime import health
+from etcdtui.runtime.poller import Poller
+from etcdtui.runtime.readonly import ReadOnlySite
+from etcdtui.sites.base import Site
+
+TIMELINE = 2000
+"""Events kept."""
+_SEVERITY = {
+    Outcome.DONE: Severity.OK,
+    Outcome.CANCELLED: Severity.WARNING,
+    Outcome.REFUSED: Severity.WARNING,
+}
+
+
+class Session:
+    """One cluster that is being watched and acted on; `etcdtui.ops.context.Context` for running plans.
+
+    Args:
+        site: where the members run; the session closes it.
+        profile: the profile's name, for the audit log.
+        read_only: whether the changing calls are left out.
+        refresh: seconds between readings.
+        timeout: deadline of every reading in seconds.
+        audit: where steps are written down; the user's audit log by default.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        profile: str,
+        read_only: bool = False,
+        refresh: float = 1.0,
+        timeout: float = 1.5,
+        audit: AuditLog | None = None,
+    ) -> None:
+        self._site = cast(Site, ReadOnlySite(site)) if read_only else site
+        self._profile = profile
+        self.read_only = read_only
+        self._audit = audit or AuditLog(paths.audit_file())
+        self._poller = Poller(self._site, self._arrived, refresh=refresh, timeout=timeout)
+        self._latest = ClusterSnapshot(name=site.name, refresh=refresh)
+        self._opened = False
+        self._events: deque[Event] = deque(maxlen=TIMELINE)
+        self._watchers: list[Callable[[ClusterSnapshot], None]] = []
+        self._listeners: list[Callable[[Event], None]] = []
+        self._lock = threading.Lock()
+
+    # -- life ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin reading; returns at once."""
+        self._poller.start()
+
+    def close(self) -> None:
+        """Stop reading and close the connections and the site."""
+        self._poller.close()
+        self._site.close()
+
+    # -- the picture -----------------------------------------------------------------------
+
+    @property
+    def site(self) -> Site:
+        """Where the members run; without its changing calls in a read-only session."""
+        return self._site
+
+    @property
+    def audit(self) -> AuditLog:
+        """Where every step is written down."""
+        return self._audit
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile."""
+        return self._profile
+
+    def snapshot(self) -> ClusterSnapshot:
+        """The latest snapshot; an empty one before the first."""
+        return self._latest
+
+    def fresh(self, timeout: float) -> ClusterSnapshot:
+        """A snapshot whose every reading began after this call; see `Poller.fresh`."""
+        return self._poller.fresh(timeout)
+
+    def poke(self) -> None:
+        """Read now; does not wait."""
+        self._poller.poke()
+
+    @property
+    def refresh(self) -> float:
+        """Seconds between readings."""
+        return self._poller.refresh
+
+    @refresh.setter
+    def refresh(self, seconds: float) -> None:
+        self._poller.refresh = seconds
+        self._poller.changed()
+
+    @property
+    def paused(self) -> bool:
+        """Whether reading rests; actions and health checks still read afresh."""
+        return self._poller.paused
+
+    @paused.setter
+    def paused(self, value: bool) -> None:
+        self._poller.paused = value
+        self._poller.changed()
+
+    def subscribe(self, callback: Callable[[ClusterSnapshot], None]) -> Callable[[], None]:
+        """Be told of every snapshot, in another thread; the result ends it."""
+        return self._join(self._watchers, callback)
+
+    def subscribe_events(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Be told of every event, in another thread; the result ends it."""
+        return self._join(self._listeners, callback)
+
+    def _join(self, group: list[Any], callback: Callable[[Any], None]) -> Callable[[], None]:
+        with self._lock:
+            group.append(callback)
+
+        def leave() -> None:
+            with self._lock:
+                if callback in group:
+                    group.remove(callback)
+
+        return leave
+
+    def events(self) -> tuple[Event, ...]:
+        """The timeline, oldest first."""
+        with self._lock:
+            return tuple(self._events)
+
+    def note(self, severity: Severity, text: str, kind: str = "action") -> None:
+        """Put a line of the operator's doing into the timeline."""
+        self._tell([Event(time.time(), kind, severity, clean(text))])
+
+    def _arrived(self, snapshot: ClusterSnapshot) -> None:
+        old, self._latest = self._latest, snapshot
+        if self._opened:
+            self._tell(list(between(old, snapshot)))
+        elif first := opening(snapshot):
+            self._opened = True
+            self._tell([first])
+        with self._lock:
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            watcher(snapshot)
+
+    def _tell(self, events: list[Event]) -> None:
+        with self._lock:
+            self._events.extend(events)
+            listeners = list(self._listeners)
+        for event in events:
+            for listener in listeners:
+                listener(event)
+
+    # -- endpoints -------------------------------------------------------------------------
+
+    def reader(self, url: str) -> EtcdReader:
+        """The reading calls of an endpoint, by its URL."""
+        return self._poller.api(url)
+
+    def writer(self, member_id: int) -> EtcdWriter:
+        """The API of a member. Raises Unreachable when it has no endpoint, UsageError when read-only."""
+        if self.read_only:
+            raise UsageError("this console is read-only", "launch it without --read-only")
+        row = self._latest.row_of_member(member_id)
+        if row is None or not row.endpoint:
+            raise Unreachable(f"member {member_id:x} has no endpoint to talk to")
+        return cast(EtcdWriter, self._poller.api(row.endpoint))
+
+    def check_health(self) -> HealthReport:
+        """etcdctl's ``endpoint health`` of every endpoint, and findings about the whole.
+
+        Blocks for up to seven seconds, etcdctl's dial and command timeouts.
+        """
+        snapshot = self.fresh(self._poller.timeout * 2)
+        return health.check(snapshot, self.reader, wall_time=time.time())
+
+    # -- actions ---------------------------------------------------------------------------
+
+    def actions(self) -> tuple[Action, ...]:
+        """What can be done here: the registry's actions that the site offers."""
+        return actions_for(self._site, self.read_only)
+
+    def prepare(
+        self, action_id: str, row: EndpointRow | None = None, options: Mapping[str, Any] | None = None
+    ) -> Plan:
+        """The plan of an action for the latest snapshot. Raises UsageError or GuardRefused."""
+        for action in self.actions():
+            if action.id == action_id:
+                plan_id = uuid.uuid4().hex[:12]
+                return action.plan(Request(self._latest, self._site, row, options or {}, plan_id))
+        why = "this console is read-only" if self.read_only else f"a {self._site.kind} site does not offer it"
+        raise UsageError(f"{action_id} cannot be done here: {why}")
+
+    def verdicts(self, plan: Plan) -> tuple[guards.Verdict, ...]:
+        """What every guard of a plan says of the latest snapshot, for the review."""
+        return tuple(guards.evaluate(c, self._latest) for step in plan.steps for c in step.guards)
+
+    def execute(
+        self,
+        plan: Plan,
+        *,
+        override: str | None = None,
+        progress: Callable[[runner.Progress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Result:
+        """Carry out a reviewed plan; blocks until it ended one way or another."""
+        self.note(Severity.OK, f"{plan.title}: begun" + (" (guard overridden)" if override else ""))
+        result = runner.run(plan, self, override=override, progress=progress, cancel=cancel)
+        severity = _SEVERITY.get(result.outcome, Severity.CRITICAL)
+        self.note(severity, f"{plan.title}: {result.outcome.value}: {result.message}")
+        self.poke()
+        return result
