@@ -1,0 +1,26 @@
+"""Configuration: YAML to typed profiles; an error names file, line and key."""
+
+from etcdtui.config.load import find_file, load
+from etcdtui.config.profiles import (
+    Config,
+    EndpointsProfile,
+    KubeProfile,
+    LocalProfile,
+    Profile,
+    SshProfile,
+    TlsPaths,
+    UiSettings,
+)
+
+__all__ = [
+    "Config",
+    "EndpointsProfile",
+    "KubeProfile",
+    "LocalProfile",
+    "Profile",
+    "SshProfile",
+    "TlsPaths",
+    "UiSettings",
+    "find_file",
+    "load",
+]

@@ -1,0 +1,107 @@
+"""Reads a configuration file into `Config`, or says in one line what is wrong with it and where."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import yaml
+
+from etcdtui import paths
+from etcdtui.config.parse import parse
+from etcdtui.config.profiles import Config, EndpointsProfile
+from etcdtui.config.tree import Tree
+from etcdtui.errors import ConfigError
+from etcdtui.model.text import clean
+
+MAX_BYTES = 1_000_000
+"""More than any configuration; a device or a log named by mistake stops here."""
+
+
+def find_file(named: str | None, environ: Mapping[str, str] = os.environ) -> tuple[Path, bool]:
+    """The file to read, and whether somebody named it: ``--config``, ``ETCDTUI_CONFIG``, the XDG path."""
+    if word := named or environ.get("ETCDTUI_CONFIG", ""):
+        return Path(word).expanduser(), True
+    return paths.config_file(), False
+
+
+def load(
+    file: Path, *, required: bool = True, actions: Callable[[], Collection[str]] | None = None
+) -> Config:
+    """Read and check a configuration file. An empty one sets nothing.
+
+    Args:
+        required: whether its absence is an error; otherwise it gives the defaults.
+        actions: gives the action IDs that a keymap may name; asked only when there is a keymap.
+            None leaves the IDs unchecked.
+
+    Raises:
+        ConfigError: naming the file and, inside it, the line and the key.
+    """
+    try:
+        text = _read(file)
+    except FileNotFoundError:
+        if required:
+            raise ConfigError(str(file), None, "", "there is no such file") from None
+        return Config()
+    root = _compose(str(file), text)
+    if root is None:
+        return Config(file=file)
+    config = parse(Tree(str(file), root), file, actions)
+    return _with_warnings(config, file)
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.is_dir():
+            raise ConfigError(str(file), None, "", "expected a file, found a directory")
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(str(file), None, "", f"cannot be read: {error.strerror or error}") from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(str(file), None, "", f"expected at most {MAX_BYTES} bytes of YAML")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(file), line, "", "expected UTF-8 text") from None
+
+
+def _compose(file: str, text: str) -> yaml.Node | None:
+    try:
+        node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ConfigError(file, mark.line + 1 if mark else None, "", _syntax(error)) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(file, line, "", "expected text without control characters") from None
+    except RecursionError:
+        raise ConfigError(file, None, "", "is nested too deeply") from None
+    if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
+        return None
+    return node
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or "cannot be understood"
+    if "'\\t'" in problem:
+        return "expected spaces for indentation, found a tab"
+    return f"not valid YAML: {clean(problem)}"
+
+
+def _with_warnings(config: Config, file: Path) -> Config:
+    secret = [p.name for p in config.profiles.values() if isinstance(p, EndpointsProfile) and p.password]
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if not secret or not mode & 0o044:
+        return config
+    warning = (
+        f"{file}: profiles.{clean(secret[0])}.password can be read by other users of this machine "
+        f"(mode {mode:04o}): chmod 600 it, or use password_file or password_command"
+    )
+    return Config(config.ui, config.profiles, config.default, config.file, (warning,))

@@ -1,0 +1,189 @@
+"""Turns the keys of a configuration file into the typed settings, one function a mapping."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypedDict
+
+import yaml
+
+from etcdtui.config.profiles import (
+    DEMO,
+    Config,
+    EndpointsProfile,
+    KubeProfile,
+    LocalProfile,
+    Profile,
+    SshProfile,
+    TlsPaths,
+    UiSettings,
+)
+from etcdtui.config.tree import Tree, did_you_mean
+
+Actions = Callable[[], Collection[str]]
+
+TOP_KEYS = ("default", "profiles", "ui")
+UI_KEYS = tuple(f.name for f in dataclasses.fields(UiSettings))
+TLS_KEYS = tuple(f.name for f in dataclasses.fields(TlsPaths))
+MAX_NODES = 9
+"""etcd advises seven members at most; two more are for the curious."""
+
+
+def profile_keys(profile: type[Profile]) -> tuple[str, ...]:
+    """The keys a profile of that kind may have in the file."""
+    return ("kind", *(f.name for f in dataclasses.fields(profile) if f.name != "name"))
+
+
+def parse(tree: Tree, file: Path, actions: Actions | None) -> Config:
+    """A whole file."""
+    tree.only(TOP_KEYS)
+    ui = tree.child("ui")
+    found = tree.child("profiles")
+    profiles = {name: profile(name, child) for name, child in found.children()} if found else {}
+    default = tree.text("default", "the name of a profile")
+    if default and default != DEMO and default not in profiles:
+        known = did_you_mean(default, {*profiles, DEMO})
+        tree.fail(f"there is no profile {default!r}{known}", name="default", got=False)
+    return Config(ui_settings(ui, actions) if ui else UiSettings(), profiles, default, file)
+
+
+def ui_settings(tree: Tree, actions: Actions | None) -> UiSettings:
+    """The mapping ``ui``."""
+    tree.only(UI_KEYS)
+    standard = UiSettings()
+    keymap = tree.child("keymap")
+    return UiSettings(
+        theme=tree.text("theme", "the name of a theme"),
+        refresh=tree.seconds("refresh") or standard.refresh,
+        timeout=tree.seconds("timeout") or standard.timeout,
+        keymap=_keymap(keymap, actions) if keymap else {},
+        read_only=tree.boolean("read_only"),
+    )
+
+
+def _keymap(tree: Tree, actions: Actions | None) -> dict[str, str]:
+    if actions is not None:
+        known = actions()
+        for name, (node, _) in tree.items.items():
+            if name not in known:
+                tree.fail(f"unknown action{did_you_mean(name, known)}", node, name, got=False)
+    return {name: _keys(tree, name) for name in tree.items}
+
+
+def _keys(tree: Tree, name: str) -> str:
+    node = tree.items[name][1]
+    items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    keys: list[str] = []
+    for item in items:
+        # A digit is a key too, so the scalar is taken as it was written, whatever YAML makes of it.
+        words = item.value.split(",") if isinstance(item, yaml.ScalarNode) else [""]
+        keys += [word.strip() for word in words]
+    if not keys or any(not key or " " in key for key in keys):
+        tree.fail("expected a key or a list of keys, such as ctrl+r or [q, f10]", name=name, got=False)
+    return ",".join(keys)
+
+
+class _Common(TypedDict):
+    name: str
+    description: str
+    refresh: float | None
+    timeout: float | None
+    read_only: bool
+
+
+def profile(name: str, tree: Tree) -> Profile:
+    """One mapping of ``profiles``."""
+    if not re.fullmatch(r"\w[\w.@:-]*", name):
+        tree.fail("expected a name of letters, digits and . _ - @ :", got=False)
+    kind = tree.text("kind", "one of " + ", ".join(KINDS))
+    if not kind:
+        tree.fail(f"expected a key kind, one of {', '.join(KINDS)}", got=False)
+    if kind not in KINDS:
+        tree.fail(f"unknown kind of profile{did_you_mean(kind, KINDS)}", name="kind", got=False)
+    cls, build = KINDS[kind]
+    tree.only(profile_keys(cls))
+    common = _Common(
+        name=name,
+        description=tree.text("description"),
+        refresh=tree.seconds("refresh"),
+        timeout=tree.seconds("timeout"),
+        read_only=tree.boolean("read_only"),
+    )
+    return build(tree, common)
+
+
+def _local(tree: Tree, common: _Common) -> Profile:
+    return LocalProfile(
+        **common,
+        directory=tree.path("directory"),
+        nodes=tree.integer("nodes", 1, MAX_NODES),
+        binary=tree.path("binary"),
+        keep=tree.boolean("keep"),
+    )
+
+
+def _endpoints(tree: Tree, common: _Common) -> Profile:
+    endpoints = tree.endpoints("endpoints")
+    if not endpoints:
+        tree.fail("expected a key endpoints with a list of host:port", got=False)
+    tls = tree.child("tls")
+    given = [key for key in ("password", "password_file", "password_command") if tree.has(key)]
+    if len(given) > 1:
+        tree.fail(f"expected only one of {' and '.join(given)}", name=given[1], got=False)
+    if given and not tree.has("user"):
+        tree.fail("expected a key user beside it", name=given[0], got=False)
+    return EndpointsProfile(
+        **common,
+        endpoints=endpoints,
+        tls=_tls(tls) if tls else None,
+        user=tree.text("user", "the name of an etcd user"),
+        password=tree.text("password", "a password") or None,
+        password_file=tree.path("password_file"),
+        password_command=tree.texts("password_command", "a list of a command and its arguments"),
+    )
+
+
+def _tls(tree: Tree) -> TlsPaths:
+    tree.only(TLS_KEYS)
+    for one, other in (("cert", "key"), ("key", "cert")):
+        if tree.has(one) and not tree.has(other):
+            tree.fail(f"expected a key {other} beside it", name=one, got=False)
+    server_name = tree.text("server_name", "a host name")
+    return TlsPaths(tree.path("ca"), tree.path("cert"), tree.path("key"), server_name)
+
+
+def _ssh(tree: Tree, common: _Common) -> Profile:
+    hosts = tree.texts("hosts", "a list of hosts")
+    if not hosts:
+        tree.fail("expected a key hosts with a list of hosts", got=False)
+    return SshProfile(
+        **common,
+        hosts=hosts,
+        jump=tree.texts("jump", "a jump host, or a list of them, as [user@]host[:port]", one=True),
+        user=tree.text("user", "the name of an account"),
+        port=tree.integer("port", 1, 65535),
+        identity_file=tree.path("identity_file"),
+        known_hosts=tree.path("known_hosts"),
+        unit=tree.text("unit", "the name of a systemd unit"),
+    )
+
+
+def _kube(tree: Tree, common: _Common) -> Profile:
+    return KubeProfile(
+        **common,
+        context=tree.text("context", "the name of a kubeconfig context"),
+        namespace=tree.text("namespace", "the name of a namespace"),
+        statefulset=tree.text("statefulset", "the name of a StatefulSet"),
+        kubeconfig=tree.path("kubeconfig"),
+    )
+
+
+KINDS: dict[str, tuple[type[Profile], Callable[[Tree, _Common], Profile]]] = {
+    "local": (LocalProfile, _local),
+    "endpoints": (EndpointsProfile, _endpoints),
+    "ssh": (SshProfile, _ssh),
+    "kube": (KubeProfile, _kube),
+}

@@ -1,0 +1,124 @@
+"""The typed settings a configuration file holds: what the console looks like, and the clusters it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+DEMO = "demo"
+"""Name of the built-in profile: the embedded cluster that ``etcdtui demo`` starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class UiSettings:
+    """How the console behaves, whatever the cluster."""
+
+    theme: str = ""
+    """Name of a theme; empty for the console's own choice. The ui checks that it exists."""
+    refresh: float = 1.0
+    """Seconds between two readings, at least 0.1."""
+    timeout: float = 1.5
+    """Seconds a reading may take, at least 0.1."""
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """Action ID -> its keys, comma-separated, as Textual's ``set_keymap`` takes them."""
+    read_only: bool = False
+    """Whether everything that changes a cluster is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPaths:
+    """Where the TLS files of an endpoint lie, PEM; nothing is read here."""
+
+    ca: Path | None = None
+    """None: the system's certificate authorities."""
+    cert: Path | None = None
+    key: Path | None = None
+    server_name: str = ""
+    """The name to check in the server's certificate instead of the one dialled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One cluster the operator has given a name."""
+
+    kind: ClassVar[str] = ""
+    name: str
+    description: str = ""
+    refresh: float | None = None
+    """Seconds; None for the ui's."""
+    timeout: float | None = None
+    """Seconds; None for the ui's."""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalProfile(Profile):
+    """Processes of this machine."""
+
+    kind: ClassVar[str] = "local"
+    directory: Path | None = None
+    """Where the members' data lies; None for the demo's directory."""
+    nodes: int | None = None
+    """How many members a new cluster gets; None for the usual three."""
+    binary: Path | None = None
+    """The etcd to run; None for the newest one found."""
+    keep: bool = False
+    """Whether the members go on running when the console quits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointsProfile(Profile):
+    """Plain client URLs."""
+
+    kind: ClassVar[str] = "endpoints"
+    endpoints: tuple[str, ...] = ()
+    """``host:port``, ``http://host:port`` or ``https://host:port``."""
+    tls: TlsPaths | None = None
+    user: str = ""
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    password_command: tuple[str, ...] = ()
+    """A command as a list of arguments; the first line it prints is the password."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshProfile(Profile):
+    """Hosts reached over SSH."""
+
+    kind: ClassVar[str] = "ssh"
+    hosts: tuple[str, ...] = ()
+    jump: tuple[str, ...] = ()
+    """Jump hosts, outermost first: ``[user@]host[:port]``."""
+    user: str = ""
+    port: int | None = None
+    identity_file: Path | None = None
+    known_hosts: Path | None = None
+    unit: str = ""
+    """The systemd unit that runs etcd; empty: found out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeProfile(Profile):
+    """A StatefulSet of a Kubernetes cluster."""
+
+    kind: ClassVar[str] = "kube"
+    context: str = ""
+    namespace: str = ""
+    statefulset: str = ""
+    kubeconfig: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration."""
+
+    ui: UiSettings = field(default_factory=UiSettings)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    default: str = ""
+    """Name of the profile that is opened when none is named; empty for none."""
+    file: Path | None = None
+    """Where it was read from; None when there was no file."""
+    warnings: tuple[str, ...] = ()
+    """Lines for the operator, each about something that works but should not stay."""
