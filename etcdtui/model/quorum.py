@@ -50,13 +50,14 @@ class Budget:
 def is_healthy_voter(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     """Whether a row is a voter that answered, knows the agreed leader and is in its term.
 
-    A member cut off from its peers still answers: it then knows no leader, or an older one.
+    A member cut off from its peers still answers: it then knows no leader, or one of an older term.
+    An answer by another member, as behind a shared URL, says nothing of this one.
     """
     status = row.reading.status
-    if not row.is_voter or not row.reading.answered or status is None:
+    if not row.is_voter or not row.reading.answered or status is None or status.member_id != row.member_id:
         return False
-    leader = snapshot.leader_id
-    return leader is not None and status.leader == leader and status.cluster_id == snapshot.cluster_id
+    seat = (status.raft_term, status.leader)
+    return seat == snapshot.leadership and status.cluster_id == snapshot.cluster_id
 
 
 def budget(snapshot: ClusterSnapshot) -> Budget:
