@@ -1,0 +1,134 @@
+"""How one call is made: its deadline, its token, and its error in our words."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+from etcd3 import etcdrpc
+
+from etcdtui.errors import DeadlineExceeded, EtcdError, Refused, Unreachable
+from etcdtui.etcd.api import Credentials, Target
+from etcdtui.etcd.errors import NO_ANSWER, explain, is_stale_token
+from etcdtui.etcd.rpc.client import Client
+from etcdtui.etcd.rpc.disconnect import Disconnects
+
+Metadata = tuple[tuple[str, str], ...] | None
+
+
+class Calls:
+    """The connection to one endpoint; thread-safe, made without any network traffic."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._credentials = target.credentials
+        self.client = Client(target)
+        self.disconnects = Disconnects(self.client.channel)
+        self._auth = etcdrpc.AuthStub(self.client.channel)
+        self._auth_lock = threading.Lock()
+        self._token: Metadata = None
+
+    def call(self, method: Any, request: Any, timeout: float, *, token_first: bool = True) -> Any:
+        """Make one unary call within `timeout` seconds; raises the EtcdError family.
+
+        With a user, the token is fetched before the first call and once again when etcd says that it is
+        no longer valid; etcd refuses such a call before doing anything, so repeating it is safe.
+
+        Args:
+            token_first: False for a call that most servers answer without a token: then one is fetched
+                only when the server asks for it. Authenticating needs a quorum, Status does not.
+        """
+        deadline = time.monotonic() + timeout
+        token = self._token
+        if token is None and token_first and self._credentials is not None:
+            token = self._authenticate(None, deadline, timeout)
+        try:
+            return self._once(method, request, timeout, deadline, token)
+        except EtcdError as exc:
+            if self._credentials is None or not is_stale_token(exc):
+                raise
+        token = self._authenticate(token, deadline, timeout)
+        return self._once(method, request, timeout, deadline, token)
+
+    def stream(self, method: Any, request: Callable[[], Any], timeout: float) -> Iterator[Any]:
+        """Make one call answered by a stream; the deadline covers all of it.
+
+        Args:
+            request: makes the request (or the iterator of them), anew for a second attempt.
+        """
+        deadline = time.monotonic() + timeout
+        if self._token is None and self._credentials is not None:
+            self._authenticate(None, deadline, timeout)
+        for attempt in (1, 2):
+            token, started = self._token, False
+            try:
+                answers = method(request(), timeout=_left(deadline), metadata=token)
+            except ValueError:
+                raise self._closed() from None
+            try:
+                for answer in answers:
+                    started = True
+                    yield answer
+            except grpc.RpcError as exc:
+                error = self._error(exc, timeout)
+                if attempt == 2 or started or self._credentials is None or not is_stale_token(error):
+                    raise error from None
+                self._authenticate(token, deadline, timeout)
+            else:
+                return
+            finally:
+                answers.cancel()
+
+    def close(self) -> None:
+        """Close the channel; calls under way fail with Unreachable."""
+        self.disconnects.close()
+        self.client.close()
+
+    def _once(self, method: Any, request: Any, timeout: float, deadline: float, token: Metadata) -> Any:
+        try:
+            answer = method(request, timeout=_left(deadline), metadata=token)
+        except grpc.RpcError as exc:
+            raise self._error(exc, timeout) from None
+        except ValueError:  # what gRPC raises for a closed channel
+            raise self._closed() from None
+        self.disconnects.established()
+        return answer
+
+    def _authenticate(self, stale: Metadata, deadline: float, timeout: float) -> Metadata:
+        """A token other than `stale`, from another thread's attempt or from the server."""
+        if not self._auth_lock.acquire(timeout=_left(deadline)):
+            raise DeadlineExceeded(NO_ANSWER.format(timeout=timeout))
+        try:
+            if self._token is None or self._token == stale:
+                self._token = None
+                self._token = self._ask_token(deadline, timeout)
+            return self._token
+        finally:
+            self._auth_lock.release()
+
+    def _ask_token(self, deadline: float, timeout: float) -> Metadata:
+        user = self._credentials or Credentials("", "")
+        request = etcdrpc.AuthenticateRequest(name=user.user, password=user.password)
+        answer = self._once(self._auth.Authenticate, request, timeout, deadline, None)
+        return (("token", answer.token),)
+
+    def _error(self, exc: Any, timeout: float) -> EtcdError:
+        error = explain(exc.code().name, exc.details() or "", self._target, timeout)
+        if not isinstance(error, (Unreachable, DeadlineExceeded)):
+            self.disconnects.established()
+        return error
+
+    def _closed(self) -> EtcdError:
+        return Unreachable(f"the connection to {self._target.url} was closed by etcdtui")
+
+
+def unknown_value(what: str, value: str, choices: list[str]) -> EtcdError:
+    """The error for an argument that etcd's API has no number for."""
+    return Refused(f"unknown {what} {value!r}", hint=f"one of {', '.join(choices)}")
+
+
+def _left(deadline: float) -> float:
+    return max(0.001, deadline - time.monotonic())
