@@ -13,7 +13,7 @@ from etcd3 import etcdrpc
 from etcdtui.errors import DeadlineExceeded, EtcdError, Refused, Unreachable
 from etcdtui.etcd.api import Credentials, Target
 from etcdtui.etcd.errors import NO_ANSWER, explain, is_stale_token
-from etcdtui.etcd.rpc.client import Client
+from etcdtui.etcd.rpc.client import Client, fault
 from etcdtui.etcd.rpc.disconnect import Disconnects
 
 Metadata = tuple[tuple[str, str], ...] | None
@@ -25,6 +25,7 @@ class Calls:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._credentials = target.credentials
+        self._fault = fault(target)
         self.client = Client(target)
         self.disconnects = Disconnects(self.client.channel)
         self._auth = etcdrpc.AuthStub(self.client.channel)
@@ -59,6 +60,8 @@ class Calls:
         Args:
             request: makes the request (or the iterator of them), anew for a second attempt.
         """
+        if self._fault is not None:
+            raise self._fault
         deadline = time.monotonic() + timeout
         if self._token is None and self._credentials is not None:
             self._authenticate(None, deadline, timeout)
@@ -88,6 +91,8 @@ class Calls:
         self.client.close()
 
     def _once(self, method: Any, request: Any, timeout: float, deadline: float, token: Metadata) -> Any:
+        if self._fault is not None:
+            raise self._fault
         try:
             answer = method(request, timeout=_left(deadline), metadata=token)
         except grpc.RpcError as exc:

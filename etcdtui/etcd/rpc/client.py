@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import etcd3
 import grpc
 
+from etcdtui.errors import EtcdError, Unreachable
 from etcdtui.etcd.api import Target, TlsMaterial
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
@@ -81,7 +82,19 @@ class Client(etcd3.Etcd3Client):  # type: ignore[misc]
     def _get_secure_creds(self, ca_cert: Any, cert_key: Any = None, cert_cert: Any = None) -> Any:  # noqa: ARG002
         """TLS credentials from memory instead of the files whose paths etcd3 would pass."""
         tls = self._tls or TlsMaterial()
-        return grpc.ssl_channel_credentials(tls.ca or system_ca(), tls.key or None, tls.cert or None)
+        # gRPC's core aborts the whole process on one half of a pair.
+        pair = (tls.key, tls.cert) if tls.key and tls.cert else (None, None)
+        return grpc.ssl_channel_credentials(tls.ca or system_ca(), *pair)
+
+
+def fault(target: Target) -> EtcdError | None:
+    """Why no call to this target can succeed; None when nothing is known against it."""
+    if target.tls is None or bool(target.tls.cert) == bool(target.tls.key):
+        return None
+    given, lacking = ("certificate", "key") if target.tls.cert else ("key", "certificate")
+    return Unreachable(
+        f"the client {given} for {target.url} has no {lacking}", hint="give both, or neither of them"
+    )
 
 
 def _is_unix(target: Target) -> bool:
