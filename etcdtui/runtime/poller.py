@@ -1,9 +1,10 @@
 """The poller: one lane an endpoint, and a snapshot whenever there is something new to see.
 
-Every tick wakes the endpoint lanes. The member list and the alarms are read again only when a
-member has applied something since (they change by no other way), or after `SLOW` seconds. A lost
-connection wakes everything at once, and while no leader is known the ticks come every `HURRY`
-seconds, so that a crash and the new leader show when they happen.
+Every tick wakes the endpoint lanes. The member list is read again only when a member has applied
+something since (it changes by no other way), or after `SLOW` seconds. Alarms are taken from the
+statuses: listing them is a raft proposal, which watching must not cause. A lost connection wakes
+everything at once, and while no leader is known the ticks come every `HURRY` seconds, so that a
+crash and the new leader show when they happen.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from etcdtui.errors import EtcdtuiError, NotPermitted, SiteError
 from etcdtui.etcd.api import EtcdReader
 from etcdtui.model.cluster import ClusterSnapshot, EndpointStatus, Node, Reading, tie
 from etcdtui.runtime.lanes import Lane, spawn
-from etcdtui.runtime.readings import Known, answered, lost, unsettled, wanted_urls
+from etcdtui.runtime.readings import Known, alarms_in, answered, before_3_4, lost, unsettled, wanted_urls
 from etcdtui.sites.base import HasNodes, Site
 
 HURRY = 0.05
@@ -25,7 +26,7 @@ HURRY = 0.05
 HURRY_FOR = 10.0
 """Seconds it may last before the ordinary pace returns."""
 SLOW = 10.0
-"""Seconds after which the member list and the alarms are read again though nothing was applied."""
+"""Seconds after which the member list is read again though nothing was applied."""
 GRACE = 0.1
 """Seconds a tick waits for its slower endpoints before the others are shown without them."""
 _NEVER = float("-inf")
@@ -119,7 +120,11 @@ class Poller:
         with self._cv:
             self._wake_all(again=True)
             while True:
-                late = [n for n, lane in {**self._lanes, **self._side}.items() if lane.began < asked]
+                late = [
+                    n
+                    for n, lane in {**self._lanes, **self._side}.items()
+                    if lane.began < asked and n != "alarms"
+                ]
                 if not late or self._closed or time.monotonic() >= deadline:
                     break
                 self._cv.wait(deadline - time.monotonic())
@@ -167,6 +172,8 @@ class Poller:
             self._side["nodes"].wake()
         if now - self._side_read >= SLOW:
             self._wake_side(now)
+            if before_3_4(self._known.readings.values()):
+                self._side["alarms"].wake()
         self._due(now + GRACE)
 
     def _pace(self, now: float) -> float:
@@ -185,8 +192,9 @@ class Poller:
     def _wake_all(self, *, again: bool) -> None:
         for lane in self._lanes.values():
             lane.wake(again=again)
-        for lane in self._side.values():
-            lane.wake(again=again)
+        for name, lane in self._side.items():
+            if name != "alarms":
+                lane.wake(again=again)
         self._side_read = time.monotonic()
         self._next_tick = self._side_read + self._pace(self._side_read)
         self._tick_began = self._side_read
@@ -195,7 +203,6 @@ class Poller:
     def _wake_side(self, now: float) -> None:
         self._side_read = now
         self._side["members"].wake(again=True)
-        self._side["alarms"].wake(again=True)
 
     def _disconnected(self) -> None:
         with self._cv:
@@ -278,7 +285,7 @@ class Poller:
                     self._match_lanes()
 
     def _look_closer(self, status: EndpointStatus) -> None:
-        """Read the member list and the alarms when something was applied since they were read."""
+        """Read the member list when something was applied since it was read."""
         applied = status.raft_applied_index if status.raft_applied_index is not None else status.raft_index
         with self._cv:
             seen = (status.raft_term, applied)
@@ -337,6 +344,9 @@ class Poller:
         for url in late & readings.keys():
             error = SiteError(f"no fresh answer within {waited:g} s")
             readings[url] = lost(readings[url], error, time.monotonic())
+        alarms = alarms_in(readings.values())
+        if known.alarms and alarms is not None:
+            alarms = tuple(dict.fromkeys([*alarms, *known.alarms]))
         self._seq += 1
         return ClusterSnapshot(
             name=self.site.name,
@@ -344,7 +354,7 @@ class Poller:
             members=known.members,
             members_known=known.members_known and "members" not in late,
             members_error=known.members_error,
-            alarms=known.alarms,
+            alarms=alarms,
             alarms_error=known.alarms_error,
             nodes=known.nodes,
             site_error=known.site_error,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -69,6 +70,27 @@ def wanted_urls(
         if status is None or covered.get(status.member_id, url) == url:
             chosen.add(url)
     return tuple(u for u in dict.fromkeys([*seeds, *wanted]) if u in chosen)
+
+
+_ALARM = re.compile(r"memberID:(\d+)\s+alarm:(\w+)")
+
+
+def alarms_in(readings: Iterable[Reading]) -> tuple[Alarm, ...] | None:
+    """The alarms that answering members carry in their errors; None when none answers.
+
+    etcd 3.4 and newer append every active alarm to StatusResponse.errors
+    (``server/etcdserver/api/v3rpc/maintenance.go``), with the member in decimal.
+    """
+    answers = [r.status for r in readings if r.answered and r.status is not None]
+    if not answers:
+        return None
+    found = {Alarm(int(m[1]), m[2]) for s in answers for e in s.errors for m in _ALARM.finditer(e)}
+    return tuple(sorted(found, key=lambda a: (a.member_id, a.kind)))
+
+
+def before_3_4(readings: Iterable[Reading]) -> bool:
+    """Whether an answering member is so old that its status says nothing of alarms."""
+    return any(r.answered and r.status is not None and r.status.raft_applied_index is None for r in readings)
 
 
 def unsettled(readings: Iterable[Reading]) -> bool:
