@@ -11,6 +11,7 @@
     │   ├── DeadlineExceeded     no answer in time; a mutation may or may not have happened
     │   ├── NotPermitted         authentication or authorisation refused the call
     │   └── Refused              etcd understood and said no (its reason is the message)
+    ├── AuditError               the audit log cannot be written, so nothing is done          (1)
     ├── GuardRefused             a guard says the action would do harm                       (3)
     ├── PlanStale                the cluster is no longer the one the plan was made for      (3)
     └── OutcomeUnknown           a change was sent and its result was never seen             (4)
@@ -108,6 +109,10 @@ class NotPermitted(EtcdError):
 
 class Refused(EtcdError):
     """etcd understood the call and said no."""
+
+
+class AuditError(EtcdtuiError):
+    """The audit log cannot be written or read; the message names the file."""
 
 
 class GuardRefused(EtcdtuiError):

@@ -1,0 +1,84 @@
+"""What an action is, and what a plan is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from etcdtui.errors import UsageError
+from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node
+from etcdtui.model.text import clean
+from etcdtui.ops.plan import Plan, Step
+from etcdtui.sites.base import Site
+
+
+class Scope(StrEnum):
+    """What an action is done to."""
+
+    NODE = "node"
+    """The row under the cursor; by its member's ID and its node's name, never by its place."""
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a plan is made from."""
+
+    snapshot: ClusterSnapshot
+    site: Site
+    row: EndpointRow | None = None
+    """The target, for `Scope.NODE`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    plan_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One verb of the console."""
+
+    id: str
+    title: str
+    key: str
+    help: str
+    scope: Scope
+    mutating: bool
+    offered: Callable[[Site], bool]
+    """Whether a site has the capabilities it needs."""
+    plan: Callable[[Request], Plan]
+    """Pure. Raises UsageError or GuardRefused, in one line, where there is nothing to plan."""
+
+
+def target(request: Request, action: str) -> tuple[EndpointRow, Node]:
+    """The row and node an action is meant for. Raises UsageError when there is none."""
+    row = request.row
+    if row is None:
+        raise UsageError(f"{action} needs a node", "name one")
+    if row.node is None:
+        raise UsageError(f"{clean(row.name)}: this row has no node: the console cannot {action} it")
+    return row, row.node
+
+
+def make_plan(
+    request: Request,
+    action: str,
+    title: str,
+    steps: tuple[Step, ...],
+    consequences: tuple[str, ...],
+    rows: tuple[EndpointRow, ...],
+    *,
+    dangerous: bool = False,
+) -> Plan:
+    """A plan bound to the cluster of the request and to the members of these rows."""
+    return Plan(
+        id=request.plan_id,
+        action=action,
+        title=title,
+        cluster_name=request.snapshot.name,
+        cluster_id=request.snapshot.cluster_id,
+        steps=steps,
+        consequences=consequences,
+        member_ids=tuple(row.member.id for row in rows if row.member is not None),
+        dangerous=dangerous,
+    )

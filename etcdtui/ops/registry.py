@@ -1,0 +1,24 @@
+"""Which actions there are, and which of them a site offers."""
+
+from __future__ import annotations
+
+from etcdtui.ops.action import Action, Request, Scope
+from etcdtui.ops.actions import kill_node, restart_node, start_all, start_node, stop_all, stop_node
+from etcdtui.sites.base import Site
+
+__all__ = ["ACTIONS", "Action", "Request", "Scope", "actions_for"]
+
+ACTIONS: tuple[Action, ...] = (
+    start_node.ACTION,
+    stop_node.ACTION,
+    restart_node.ACTION,
+    kill_node.ACTION,
+    start_all.ACTION,
+    stop_all.ACTION,
+)
+"""Every action, in the order of menus."""
+
+
+def actions_for(site: Site, read_only: bool) -> tuple[Action, ...]:
+    """The actions a site offers; in a read-only console those that change something do not exist."""
+    return tuple(a for a in ACTIONS if a.offered(site) and not (read_only and a.mutating))
