@@ -1,0 +1,120 @@
+"""A node's log file: rotating it, its last lines, following it, and the line that tells why etcd ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from etcdtui.model.text import clean
+
+ROTATE_ABOVE = 16 * 1024 * 1024
+"""Bytes; a log longer than this is set aside when its node starts."""
+_BLOCK = 64 * 1024
+_POLL = 0.2
+
+_GRAVE = ("fatal", "panic", "dpanic")
+# etcd 3.4's own format: ``2024-01-01 00:00:00.000000 C | etcdmain: listen tcp ...``.
+_CAPNSLOG = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ ([A-Z]) \| (.*)$")
+_GO = re.compile(r"^(panic: .*|fatal error: .*|flag provided but not defined: .*|invalid value .*)$")
+
+
+def rotate(path: Path) -> None:
+    """Set a large log aside as ``NAME.1``, replacing the one from before; raises OSError."""
+    if path.exists() and path.stat().st_size > ROTATE_ABOVE:
+        path.replace(path.with_name(path.name + ".1"))
+
+
+def tail(path: Path, lines: int) -> tuple[str, ...]:
+    """The last `lines` lines, oldest first, none when there is no log; untrusted text. Raises OSError."""
+    if lines <= 0 or not path.exists():
+        return ()
+    with path.open("rb") as stream:
+        position = stream.seek(0, os.SEEK_END)
+        data = b""
+        while position > 0 and data.count(b"\n") <= lines:
+            step = min(_BLOCK, position)
+            position = stream.seek(position - step)
+            data = stream.read(step) + data
+    return tuple(line.decode("utf-8", "replace") for line in data.splitlines()[-lines:])
+
+
+def follow(path: Path, stop: Callable[[], bool]) -> Iterator[str]:
+    """New whole lines as they are written, across a rotation, until `stop()`; untrusted text."""
+    stream: BinaryIO | None = path.open("rb") if path.exists() else None
+    rest = b""
+    try:
+        if stream is not None:
+            stream.seek(0, os.SEEK_END)
+        while not stop():
+            if stream is not None and (data := stream.read(_BLOCK)):
+                *whole, rest = (rest + data).split(b"\n")
+                yield from (line.decode("utf-8", "replace") for line in whole)
+                continue
+            if stream is None or _replaced(path, stream):
+                if stream is not None:
+                    stream.close()
+                stream, rest = (path.open("rb") if path.exists() else None), b""
+                if stream is not None:
+                    continue
+            time.sleep(_POLL)
+    finally:
+        if stream is not None:
+            stream.close()
+
+
+def why_ended(path: Path, since: int, *, fatal_only: bool = False) -> str:
+    """The line that tells best why etcd ended, in words; empty when the log says nothing.
+
+    Args:
+        since: byte at which the log of that run begins.
+        fatal_only: accept only a line that ends a process; without an exit code any other may be about
+            something else, such as a peer that was away.
+    """
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            start = since if since <= size else 0
+            # The reason of an early end stands at the start, that of a later one at the end.
+            stream.seek(start)
+            head = stream.read(_BLOCK)
+            stream.seek(max(start + len(head), size - _BLOCK))
+            data = head + stream.read()
+    except OSError:
+        return ""
+    lines = [line for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+    best: tuple[int, str] = (3 if fatal_only else 0, "")
+    for line in lines:
+        rank, words = _rank(line)
+        if rank >= best[0] and words:
+            best = (rank, words)
+    return clean(best[1], 300)
+
+
+def _rank(line: str) -> tuple[int, str]:
+    """How much a line tells about an end, and what it says in words."""
+    if line.startswith("{"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return 0, line
+        level = str(entry.get("level", ""))
+        words = ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))
+        rank = 4 if level in _GRAVE else 3 if "error" in entry or level == "error" else 1
+        return rank, words
+    if match := _CAPNSLOG.match(line):
+        return {"C": 4, "E": 3}.get(match.group(1), 1), match.group(2)
+    return (3, line) if _GO.match(line) else (0, "")
+
+
+def _replaced(path: Path, stream: BinaryIO) -> bool:
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        return False
+    open_file = os.fstat(stream.fileno())
+    return (now.st_ino, now.st_dev) != (open_file.st_ino, open_file.st_dev) or now.st_size < stream.tell()

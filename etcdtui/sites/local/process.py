@@ -1,0 +1,175 @@
+"""One node's process: starting it, recognising it again, telling how it ended, signalling it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from etcdtui.errors import SiteError
+
+KILL = signal.SIGKILL
+_SAME_START = 2.0
+# Programs that end by these ended as they should, says systemd (systemd.service, SuccessExitStatus=).
+_CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+# Children are kept for the life of this process, so that each is reaped whoever asks for it.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a node's etcd, as its run file keeps it."""
+
+    pid: int
+    created: float
+    """When the process was created, seconds since the epoch: a recycled pid has another time."""
+    version: str
+    log_offset: int
+    """Where the log of this run begins."""
+    ended_by: str = ""
+    """``stopped`` or ``killed``, written before the signal is sent; empty while nobody asked for its end."""
+    exit_code: int | None = None
+    """As `subprocess.Popen.returncode`, once its parent has seen it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For the run file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any], path: Path) -> Run:
+        """From the run file.
+
+        Raises:
+            SiteError: it is damaged.
+        """
+        try:
+            return cls(**raw)
+        except TypeError as error:
+            raise SiteError(f"{path}: damaged: {error}", "delete the file") from None
+
+
+def spawn(argv: Sequence[str], log: Path, data_dir: Path) -> tuple[subprocess.Popen[bytes], float]:
+    """Start a process in a session of its own; the process and its creation time. Raises OSError.
+
+    The terminal's signals (Ctrl+C, hang-up) do not reach it: the console decides what ends it.
+    """
+    # ETCD_NAME and its like would change what the command line says, and etcd refuses some of them.
+    # ETCD_UNSUPPORTED_ARCH is the exception: without it etcd does not run on such a machine at all.
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("ETCD_") or key == "ETCD_UNSUPPORTED_ARCH"
+    }
+    with log.open("ab") as stream:
+        child = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            cwd=data_dir.parent,
+            env=environment,
+            close_fds=True,
+            start_new_session=True,
+        )
+    _children.append(child)
+    # It cannot be gone: a child that ended stays a zombie until it is reaped, and nobody else reaps it.
+    return child, psutil.Process(child.pid).create_time()
+
+
+def find(run: Run, data_dir: Path) -> psutil.Process | None:
+    """The process of that run if it still lives and is the same one; a zombie does not live.
+
+    The creation time tells it from a later process with the same pid. When the clock was set since,
+    that time shifts; then the command line decides.
+
+    Raises:
+        SiteError: the system refuses to tell.
+    """
+    try:
+        process = psutil.Process(run.pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        same = abs(process.create_time() - run.created) < _SAME_START
+        return process if same or serves(process.cmdline(), data_dir) else None
+    except psutil.NoSuchProcess:
+        return None
+    except psutil.AccessDenied:
+        # It belongs to another user; ours does not.
+        return None
+    except (psutil.Error, OSError) as error:
+        raise SiteError(f"pid {run.pid}: {error}") from None
+
+
+def serves(command: Sequence[str], data_dir: Path) -> bool:
+    """Whether a command line is that of an etcd on that data directory."""
+    wanted = str(data_dir)
+    return any(
+        argument == f"--data-dir={wanted}" or (argument == "--data-dir" and value == wanted)
+        for argument, value in zip(command, [*command[1:], ""], strict=True)
+    )
+
+
+def exit_code(run: Run) -> int | None:
+    """How the run ended, None when that is not known or it has not ended."""
+    if run.exit_code is not None:
+        return run.exit_code
+    # The latest child with that pid: the kernel may have given the same pid to two of ours in turn.
+    child = next((child for child in reversed(_children) if child.pid == run.pid), None)
+    return child.poll() if child is not None else None
+
+
+def ended_cleanly(code: int) -> bool:
+    """Whether an exit code is that of a program which was asked to end."""
+    return code == 0 or -code in _CLEAN_SIGNALS
+
+
+def code_in_words(code: int) -> str:
+    """``exited with 1`` or ``ended by SIGKILL``."""
+    if code >= 0:
+        return f"exited with {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended by signal {-code}"
+
+
+def wait_gone(processes: Sequence[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Wait until all are gone, reaping our children; those that are still there after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    alive = list(processes)
+    while alive := [process for process in alive if _lives(process)]:
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.01)
+    return alive
+
+
+def _lives(process: psutil.Process) -> bool:
+    for child in _children:
+        if child.pid == process.pid:
+            child.poll()
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def send(process: psutil.Process, number: signal.Signals) -> None:
+    """Send a signal; a process that is gone already is no error.
+
+    Raises:
+        SiteError: it is not allowed.
+    """
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+    except (psutil.Error, OSError) as error:
+        raise SiteError(f"pid {process.pid}: {number.name} could not be sent: {error}") from None
