@@ -19,12 +19,12 @@ APPLY_LAG_WARNING = 1000
 refuses writes with "too many requests"."""
 APPLY_LAG_CRITICAL = 5000
 MEMBER_LAG_WARNING = 5000
-"""Entries behind the leader: what the leader keeps for slow followers (`DefaultSnapshotCatchUpEntries`, 5000);
-beyond it a follower needs a whole snapshot."""
+"""Entries behind the furthest member: what a leader keeps for slow followers (`SnapshotCatchUpEntries`);
+beyond it a follower may need a whole snapshot."""
 QUOTA_WARNING, QUOTA_CRITICAL = 80, 95
 """Percent of the quota in use; 95 is the limit of etcd's own alert."""
 IN_USE_PERCENT, IN_USE_BYTES = 50, 100 * 1024 * 1024
-"""Less than this share in use, with more than this many bytes in use: etcd's own alert for defragmentation."""
+"""Less than this share in use, with more than these bytes in use: etcd's own alert for defragmentation."""
 
 _Check = Callable[[ClusterSnapshot], Iterator[Finding]]
 

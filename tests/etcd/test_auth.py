@@ -1,0 +1,118 @@
+"""Authentication on real members: tokens, their expiry, and what a user may not do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from etcdtui.errors import EtcdError, NotPermitted, Refused
+from etcdtui.etcd.api import Credentials, EtcdWriter
+from etcdtui.etcd.errors import is_permission_denied
+from tests.etcd.conftest import Connect
+from tests.support.etcd import EtcdCluster, Proc, running
+
+ROOT = Credentials("root", "secret-of-root")
+PLAIN = Credentials("plain", "secret-of-plain")
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory, version: str) -> Iterator[EtcdCluster]:
+    """One member with authentication enabled, a root user and one without any role."""
+    with running(tmp_path_factory.mktemp("locked"), 1, version) as started:
+        started.etcdctl("user", "add", "root:secret-of-root", version=version)
+        started.etcdctl("user", "add", "plain:secret-of-plain", version=version)
+        started.etcdctl("user", "grant-role", "root", "root", version=version)
+        started.etcdctl("auth", "enable", version=version)
+        yield started
+
+
+def test_root_may_do_everything(locked: EtcdCluster, connect: Connect) -> None:
+    etcd = connect(locked.procs[0], user=ROOT)
+    assert etcd.put(b"a", b"1", 3) > 0
+    assert etcd.status(3).is_leader
+    assert len(etcd.member_list(3)) == 1
+    assert etcd.hash_kv(3).hash
+    assert b"".join(etcd.snapshot(5))
+    etcd.defragment(5)
+
+
+def test_a_stream_can_be_the_first_call(locked: EtcdCluster, connect: Connect) -> None:
+    assert b"".join(connect(locked.procs[0], user=ROOT).snapshot(5))
+
+
+def test_an_ordinary_user_is_not_permitted(locked: EtcdCluster, connect: Connect) -> None:
+    etcd = connect(locked.procs[0], user=PLAIN)
+    with pytest.raises(NotPermitted, match="lacks the permission") as caught:
+        etcd.get(b"health", 3)
+    assert is_permission_denied(caught.value)
+    with pytest.raises(NotPermitted):
+        etcd.hash_kv(3)
+    with pytest.raises(NotPermitted):
+        next(etcd.snapshot(3))
+    # This version answers Status to anybody.
+    assert etcd.status(3).is_leader
+
+
+def test_without_a_user(locked: EtcdCluster, connect: Connect) -> None:
+    with pytest.raises(NotPermitted, match=r"no user was given \(give a user") as caught:
+        connect(locked.procs[0]).get(b"health", 3)
+    assert not is_permission_denied(caught.value)
+
+
+def test_a_wrong_password(locked: EtcdCluster, connect: Connect) -> None:
+    wrong = Credentials("root", "guess-of-mine")
+    with pytest.raises(NotPermitted, match="wrong user name or password") as caught:
+        connect(locked.procs[0], user=wrong).get(b"health", 3)
+    assert "guess-of-mine" not in f"{caught.value!r} {caught.value} {wrong!r}"
+
+
+def test_a_user_where_authentication_is_off(cluster: EtcdCluster, connect: Connect) -> None:
+    with pytest.raises(Refused, match=r"no authentication enabled \(leave the user"):
+        connect(cluster.procs[0], user=ROOT).get(b"health", 3)
+
+
+def _restart(cluster: EtcdCluster, proc: Proc, etcd: EtcdWriter) -> None:
+    proc.kill()
+    proc.start()
+    cluster.wait_healthy()
+    # The connection is back once Status, which needs no token, is answered.
+    for _ in range(200):
+        try:
+            etcd.status(2)
+        except EtcdError:
+            continue
+        return
+
+
+def test_a_token_that_a_restart_made_invalid_is_replaced(
+    locked: EtcdCluster, version: str, connect: Connect
+) -> None:
+    etcd = connect(locked.procs[0], user=ROOT)
+    revision = etcd.put(b"before", b"1", 3)
+    _restart(locked, locked.procs[0], etcd)
+    # Simple tokens live in the member's memory.
+    assert etcd.put(b"after", b"1", 3) == revision + 1
+    _restart(locked, locked.procs[0], etcd)
+    assert b"".join(etcd.snapshot(5))
+
+
+def test_a_token_older_than_the_auth_store_is_replaced(
+    locked: EtcdCluster, version: str, connect: Connect
+) -> None:
+    etcd = connect(locked.procs[0], user=ROOT)
+    etcd.put(b"before", b"1", 3)
+    locked.etcdctl("role", "add", f"r{version}", user="root:secret-of-root", version=version)
+    assert etcd.put(b"after", b"1", 3) > 0
+
+
+def test_status_needs_no_quorum_though_a_token_would(
+    tmp_path_factory: pytest.TempPathFactory, connect: Connect
+) -> None:
+    with running(tmp_path_factory.mktemp("three"), 3, "3.5") as cluster:
+        cluster.etcdctl("user", "add", "root:secret-of-root")
+        cluster.etcdctl("user", "grant-role", "root", "root")
+        cluster.etcdctl("auth", "enable")
+        for proc in cluster.procs[1:]:
+            proc.kill()
+        assert connect(cluster.procs[0], user=ROOT).status(1.5).member_id
