@@ -241,11 +241,15 @@ class ClusterSnapshot:
 
     @property
     def cluster_id(self) -> int | None:
-        """The ID that most answering endpoints give; None before the first answer."""
+        """The ID that most answering endpoints give; None before the first answer.
+
+        Endpoints of listed members decide over others: a foreign endpoint may answer while ours are down.
+        """
         counts: dict[int, int] = {}
         for row in self.rows:
             if row.reading.status is not None:
                 weight = 1000 if row.reading.answered else 1
+                weight *= 1_000_000 if row.member is not None else 1
                 cid = row.reading.status.cluster_id
                 counts[cid] = counts.get(cid, 0) + weight
         return max(counts, key=lambda cid: counts[cid]) if counts else None

@@ -160,3 +160,11 @@ def test_a_node_is_found_by_the_url_its_member_answers_at() -> None:
     node = Node("host-a", RunState.RUNNING, client_urls=("http://127.0.0.1:9999",))
     rows = tie(members(1), (node,), {"http://127.0.0.1:9999": answer(1)})
     assert [(r.member_id, r.node) for r in rows] == [(1, node)]
+
+
+def test_foreign_endpoints_do_not_outvote_the_members() -> None:
+    readings = {url(1): answer(1), url(2): down(), url(3): down()}
+    readings |= {url(n): answer(n, leader=7, cluster=0xF0) for n in (7, 8, 9)}
+    snap = snapshot(members(3), readings)
+    assert snap.cluster_id == CLUSTER
+    assert snap.leader_id == 1
