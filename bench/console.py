@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-
-
 import statistics
 import subprocess
 import sys

@@ -88,7 +88,9 @@ def test_a_frozen_member_is_down_and_delays_nobody(cluster: EtcdCluster) -> None
             # The others go on at their own pace while it is silent.
             seen = time.monotonic()
             _, later = watch.until(lambda s: s.seq > shot.seq + 2, since=seen)
-            ages = [later.taken_at - (r.reading.answered_at or 0) for r in later.rows if r.name != frozen.name]
+            ages = [
+                later.taken_at - (r.reading.answered_at or 0) for r in later.rows if r.name != frozen.name
+            ]
             assert max(ages) < 0.5
         finally:
             frozen.thaw()

@@ -34,7 +34,9 @@ class Watch:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     last = self.seen[-1][1] if self.seen else None
-                    states = [(r.name, r.state.value, r.reading.reason) for r in last.rows] if last else "nothing"
+                    states = (
+                        [(r.name, r.state.value, r.reading.reason) for r in last.rows] if last else "nothing"
+                    )
                     raise AssertionError(f"not seen within {timeout} s; last: {states}")
                 self._cv.wait(left)
 
