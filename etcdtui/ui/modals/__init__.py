@@ -1,1 +1,1 @@
-"""The console's modals."""
+"""Panels over the main screen that ask or tell one thing."""

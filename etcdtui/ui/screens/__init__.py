@@ -1,1 +1,1 @@
-"""The console's screens."""
+"""Whole screens: the main one, and those that are opened over it."""

@@ -1,1 +1,1 @@
-"""The console's widgets."""
+"""Widgets that draw what they are given; none of them knows the session."""

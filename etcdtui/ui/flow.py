@@ -1,0 +1,94 @@
+"""How an action goes: plan in the background, review, run in the background, outcome."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from etcdtui.errors import EtcdtuiError
+from etcdtui.model.cluster import EndpointRow
+from etcdtui.model.text import clean
+from etcdtui.ops.plan import Outcome, Plan, Result
+from etcdtui.ui.background import post, run
+from etcdtui.ui.ports import ActionInfo, SessionPort, VerdictInfo
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from etcdtui.ui.modals.progress import ProgressPanel
+    from etcdtui.ui.modals.review import Approval, Review
+
+
+class ActionFlow:
+    """Carries one action at a time from its key to its outcome."""
+
+    def __init__(self, app: App[int], session: SessionPort) -> None:
+        self._app = app
+        self._session = session
+        self._review: Review | None = None
+        self._busy = False
+
+    def begin(self, action: ActionInfo, row: EndpointRow | None) -> None:
+        """Plan an action for a row (None for the cluster) and show it for review."""
+        if self._busy:
+            self._say("another action is under way", "warning")
+            return
+        needs_row = str(action.scope) != "cluster"
+        if needs_row and row is None:
+            self._say(f"{action.title}: select a row first", "warning")
+            return
+        self._busy = True
+        target = row if needs_row else None
+
+        def work() -> tuple[Plan, tuple[VerdictInfo, ...]]:
+            plan = self._session.prepare(action.id, target)
+            return plan, tuple(self._session.verdicts(plan))
+
+        run(self._app, work, lambda made: self._show_review(*made), self._refused, "etcdtui-prepare")
+
+    def snapshot_arrived(self) -> None:
+        """An open review shows what the guards say of the newest snapshot."""
+        if self._review is not None and self._review.is_attached:
+            self._review.show_verdicts(tuple(self._session.verdicts(self._review.plan)))
+
+    def _say(self, text: str, severity: str = "information") -> None:
+        kind: Any = severity
+        self._app.notify(clean(text), severity=kind, markup=False)
+
+    def _refused(self, error: EtcdtuiError) -> None:
+        self._busy = False
+        self._say(str(error), "warning")
+
+    def _show_review(self, plan: Plan, verdicts: tuple[VerdictInfo, ...]) -> None:
+        from etcdtui.ui.modals.review import Review
+
+        self._review = Review(plan, verdicts)
+        self._app.push_screen(self._review, lambda answer: self._decided(plan, answer))
+
+    def _decided(self, plan: Plan, answer: Approval | None) -> None:
+        self._review = None
+        if answer is None:
+            self._busy = False
+            return
+        from etcdtui.ui.modals.progress import ProgressPanel
+
+        cancel = threading.Event()
+        panel = ProgressPanel(plan, cancel)
+        self._app.push_screen(panel)
+
+        def progress(report: Any) -> None:
+            at, note = int(report.step_index), f"{report.phase}: {report.text}"
+            done = str(report.phase) == "done"
+            post(self._app, lambda: panel.advance(at + done, "" if done else note))
+
+        def work() -> Result:
+            return self._session.execute(plan, override=answer.override, progress=progress, cancel=cancel)
+
+        def failed(error: EtcdtuiError) -> None:
+            self._finished(panel, Result(plan, Outcome.FAILED, str(error)))
+
+        run(self._app, work, lambda result: self._finished(panel, result), failed, "etcdtui-run")
+
+    def _finished(self, panel: ProgressPanel, result: Result) -> None:
+        self._busy = False
+        panel.finish(result)
