@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from etcdtui.errors import UsageError
+from etcdtui.model.events import Event
 from etcdtui.model.health import Severity
-from etcdtui.model.text import clean
 from etcdtui.ui import footer, themes
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
+from etcdtui.ui.keyactions import KeyActions
 from etcdtui.ui.keymap import KEYMAP_IDS, KEYS, effective, keymap_problems
 from etcdtui.ui.messages import EventHappened, FromThread, SnapshotReady
 from etcdtui.ui.ports import ActionInfo, SessionPort
 from etcdtui.ui.screens.main import MainScreen
 
-REFRESHES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Steps of the refresh interval in seconds."""
 
-
-class EtcdtuiApp(App[int]):
+class EtcdtuiApp(KeyActions):
     """The Textual application of one session.
 
     Args:
@@ -61,9 +60,10 @@ class EtcdtuiApp(App[int]):
         self.actions: tuple[ActionInfo, ...] = actions
         self.bound = {a.id: keymap.get(f"action.{a.id}", a.key) for a in actions}
         self._prepare = prepare
-        self._flow = ActionFlow(self, session)
+        self.flow = ActionFlow(self, session)
+        self._early: tuple[Event, ...] = ()
         self._leave: list[Callable[[], None]] = []
-        self._themes: list[str] = []
+        self.theme_names: list[str] = []
         self.set_keymap({k: v for k, v in keymap.items() if k in KEYMAP_IDS})
         for action in actions:
             if self.bound[action.id]:
@@ -90,13 +90,6 @@ class EtcdtuiApp(App[int]):
 
         return MainScreen(self.session.snapshot(), self.session.read_only, keys)
 
-    @property
-    def main(self) -> MainScreen:
-        """The main screen, whatever lies over it."""
-        screen = self.screen_stack[0]
-        assert isinstance(screen, MainScreen)
-        return screen
-
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The console's own variables for themes that do not have them."""
         return themes.defaults(self.current_theme)
@@ -112,9 +105,11 @@ class EtcdtuiApp(App[int]):
         self._leave = [
             self.session.subscribe(lambda snapshot: self._tell(SnapshotReady(snapshot))),
             self.session.subscribe_events(lambda event: self._tell(EventHappened(event))),
-            on_request(lambda: loop.call_soon_threadsafe(self.exit, 0)),
+            on_request(lambda: _hand_over(loop, self)),
         ]
-        self.main.add_events(self.session.events())
+        self._early = self.session.events()
+        self.main.add_events(self._early)
+        self.main.show(self.session.snapshot())
         run(self, self.session.start, lambda _: None, self._failed, "etcdtui-start")
         run(self, themes.available_themes, lambda found: self._offer_themes(*found), self._failed)
         if self._prepare is not None:
@@ -126,8 +121,8 @@ class EtcdtuiApp(App[int]):
             leave()
 
     def _tell(self, message: SnapshotReady | EventHappened) -> None:
-        # A lane may report while the console is closing.
-        if self.is_running:
+        # A lane may report while the console is closing and its loop is gone.
+        with contextlib.suppress(RuntimeError):
             self.post_message(message)
 
     # -- news ------------------------------------------------------------------------------
@@ -135,21 +130,18 @@ class EtcdtuiApp(App[int]):
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         """Draw it; open panels that show live values follow."""
         self.main.show(message.snapshot)
-        self._flow.snapshot_arrived()
+        self.flow.snapshot_arrived()
         if (update := getattr(self.screen, "update_snapshot", None)) is not None:
             update(message.snapshot)
 
     def on_event_happened(self, message: EventHappened) -> None:
-        """Into the timeline."""
-        self.main.add_events([message.event])
+        """Into the timeline, unless it was there before the subscription."""
+        if not any(message.event is early for early in self._early):
+            self.main.add_events([message.event])
 
     def on_from_thread(self, message: FromThread) -> None:
         """What a thread wants done here."""
         message.callback()
-
-    def say(self, text: str, severity: Any = "information") -> None:
-        """A notification; never markup."""
-        self.notify(clean(text), severity=severity, markup=False)
 
     def _failed(self, error: Exception) -> None:
         self.session.note(Severity.CRITICAL, str(error), "site")
@@ -175,7 +167,7 @@ class EtcdtuiApp(App[int]):
         for name, spec in loaded.items():
             if name != self.theme:
                 self.register_theme(spec.to_textual())
-        self._themes = sorted(loaded)
+        self.theme_names = sorted(loaded)
         for error in failed:
             self.say(f"{error}; this theme is left out", "warning")
 
@@ -184,102 +176,11 @@ class EtcdtuiApp(App[int]):
         from etcdtui.ui.palette import commands
 
         del screen
-        return commands(self, self.actions, self.bound, self.keys, self.action_site, self._themes)
+        return commands(self, self.actions, self.bound, self.keys, self.action_site, self.theme_names)
 
-    # -- keys ------------------------------------------------------------------------------
 
-    def action_leave(self) -> None:
-        """Quit."""
-        self.exit(0)
-
-    def action_site(self, action_id: str) -> None:
-        """Begin an action on the selected row or the cluster."""
-        for action in self.actions:
-            if action.id == action_id:
-                self._flow.begin(action, self.main.selected)
-
-    def action_denied(self, title: str) -> None:
-        """A key of an action that a read-only console does not have."""
-        self.say(f"{title}: this console is read-only", "warning")
-
-    def action_health(self) -> None:
-        """Open the health check and run it."""
-        from etcdtui.ui.screens.health import HealthScreen
-
-        def start() -> None:
-            run(self, self.session.check_health, screen.show_report, lambda e: screen.show_error(str(e)))
-
-        screen = HealthScreen(start)
-        self.push_screen(screen)
-
-    def action_details(self) -> None:
-        """Open all values of the selected row."""
-        from etcdtui.ui.screens.details import DetailsScreen
-
-        if (row := self.main.selected) is not None:
-            self.push_screen(DetailsScreen(self.main.snapshot, row))
-
-    def action_help(self) -> None:
-        """Open the help."""
-        from etcdtui.ui.screens.help import HelpScreen, help_lines
-
-        lines = help_lines(self.keys, self.actions, self.bound, self.session.read_only)
-        self.push_screen(HelpScreen(lines))
-
-    def action_audit(self) -> None:
-        """Open the audit log."""
-        from etcdtui.ui.screens.audit import AuditScreen
-
-        screen = AuditScreen()
-        self.push_screen(screen)
-        audit = self.session.audit
-        run(self, lambda: list(audit.read()), screen.show_records, lambda e: screen.show_error(str(e)))
-
-    def action_pause(self) -> None:
-        """Rest or go on reading."""
-        self.session.paused = not self.session.paused
-        self.say("paused: the values stand still" if self.session.paused else "reading again")
-
-    def action_faster(self) -> None:
-        """The next shorter refresh interval."""
-        shorter = [s for s in REFRESHES if s < self.session.refresh]
-        self._set_refresh(shorter[-1] if shorter else REFRESHES[0])
-
-    def action_slower(self) -> None:
-        """The next longer refresh interval."""
-        longer = [s for s in REFRESHES if s > self.session.refresh]
-        self._set_refresh(longer[0] if longer else REFRESHES[-1])
-
-    def _set_refresh(self, seconds: float) -> None:
-        self.session.refresh = seconds
-        self.say(f"reading every {seconds:g}s")
-
-    def action_refresh_now(self) -> None:
-        """Read now."""
-        self.session.poke()
-
-    def action_next_theme(self) -> None:
-        """The next theme."""
-        if self._themes:
-            after = [name for name in self._themes if name > self.theme]
-            self.theme = after[0] if after else self._themes[0]
-            self.say(f"theme {self.theme}")
-
-    def action_wide(self) -> None:
-        """All columns, or those that fit."""
-        self.main.toggle_wide()
-
-    def action_pane(self, pane: str) -> None:
-        """Go to a pane."""
-        self.main.focus_pane(pane)
-
-    def action_next_pane(self) -> None:
-        """Go to the next pane."""
-        self.main.next_pane()
-
-    def action_go(self, where: str) -> None:
-        """Move as vim's keys say."""
-        self.main.go(where)
+def _hand_over(loop: asyncio.AbstractEventLoop, app: KeyActions) -> None:
+    loop.call_soon_threadsafe(app.exit, 0)
 
 
 def run_console(session: SessionPort, settings: object, *, prepare: Callable[[], str] | None = None) -> int:

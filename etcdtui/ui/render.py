@@ -21,7 +21,7 @@ STATE_TONES = {
     State.NOT_PERMITTED: "warn",
 }
 DOT = Span(" · ", "dim")
-SAID = frozenset({"errors", "is_leader", "is_learner", "age"})
+SAID = frozenset({"errors", "is_leader", "is_learner", "rtt", "age"})
 """Columns that the detail says in its own words."""
 
 
@@ -179,10 +179,7 @@ def _condition(snapshot: ClusterSnapshot, row: EndpointRow) -> Line:
         return joined([[Span(sign, tone)], [Span(f"answers in {coarse_rtt(reading.rtt)}")], says], DOT)
     if reading.answered_at is not None:
         sign += f" {duration(snapshot.taken_at - reading.answered_at)}"
-    parts: list[Sequence[Span]] = [[Span(sign, tone)], [Span(clean(reading.reason))]]
-    if reading.status is not None:
-        parts.append([Span(f"was in term {reading.status.raft_term}", "dim")])
-    return joined(parts, DOT)
+    return joined([[Span(sign, tone)], [Span(clean(reading.reason))]], DOT)
 
 
 def _place(row: EndpointRow) -> Line:

@@ -67,13 +67,13 @@ def wrapped(line: Sequence[Span], width: int) -> list[Line]:
     used = 0
     for span in line:
         for word in re.findall(r"\S+\s*|\s+", span.text):
-            if used + cell_len(word.rstrip()) > width and used:
+            if used and used + cell_len(word.rstrip()) > width:
                 lines.append([])
                 used = 0
-            if not used:
-                word = cut(word.strip() if len(lines) > 1 else word, width) + " " * word[-1:].isspace()
-            lines[-1].append(span._replace(text=word))
-            used += cell_len(word)
+            if used or word.strip():
+                piece = word if cell_len(word) <= width else cut(word, width)
+                lines[-1].append(span._replace(text=piece))
+                used += cell_len(piece)
     return [tuple(one) for one in lines]
 
 

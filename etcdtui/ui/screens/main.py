@@ -18,6 +18,7 @@ from etcdtui.model.events import Event
 from etcdtui.ui import render
 from etcdtui.ui.fit import ColumnInfo, Slot, everything, fit
 from etcdtui.ui.spans import Line, Span
+from etcdtui.ui.thrift import ThriftyCompositor
 from etcdtui.ui.widgets.grid import Grid
 from etcdtui.ui.widgets.lines import Lines
 from etcdtui.ui.widgets.timeline import Timeline
@@ -37,6 +38,7 @@ class MainScreen(Screen[None]):
 
     def __init__(self, snapshot: ClusterSnapshot, read_only: bool, footer: Callable[[int], Line]) -> None:
         super().__init__()
+        self._compositor = ThriftyCompositor()
         self._snapshot = snapshot
         self._read_only = read_only
         self._footer = footer
@@ -234,5 +236,5 @@ class MainScreen(Screen[None]):
     def go(self, where: str) -> None:
         """Move in the focused pane: rows of a table, lines of the timeline."""
         widget = self.query_one(f"#{self.pane}")
-        if isinstance(widget, Grid) or isinstance(widget, Timeline):
+        if isinstance(widget, Grid | Timeline):
             widget.go(where)
