@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from etcdtui import paths
+from etcdtui.cli.target import keymap_ids
 from etcdtui.config import (
     EndpointsProfile,
     KubeProfile,
@@ -42,7 +43,7 @@ def complaint(tmp_path: Path, text: str) -> str:
 
 
 def test_the_example_loads_and_shows_every_kind() -> None:
-    config = load(EXAMPLE, actions=lambda: ())
+    config = load(EXAMPLE, actions=keymap_ids)
     assert {p.kind for p in config.profiles.values()} == set(KINDS)
     assert config.warnings == ()
 
@@ -191,8 +192,8 @@ def test_all_profiles_are_typed(tmp_path: Path) -> None:
         ),
         (
             "profiles:\n  p:\n    kind: endpoints\n    endpoints:\n      - a:1\n      - b\n",
-            "config.yaml:6: profiles.p.endpoints: expected host:port, http://host:port or "
-            "https://host:port, got 'b'",
+            "config.yaml:6: profiles.p.endpoints: expected host:port, http://host:port, https://host:port "
+            "or unix:///path, got 'b'",
         ),
         (
             "profiles: {p: {kind: endpoints, endpoints: [7]}}\n",
@@ -360,7 +361,7 @@ def test_no_spans(text: str) -> None:
 
 
 def test_endpoints() -> None:
-    assert endpoints("a:1, https://b:2/,") == ("a:1", "https://b:2")
+    assert endpoints("a:1, https://b:2/,unix:///s") == ("a:1", "https://b:2", "unix:///s")
     for wrong in ("a", "a:0", "a:x", "a:70000", "ftp://a:1", "http://a:1/x", "u@a:1", "a:1?x", "", "a b:1"):
         with pytest.raises(ValueError, match="expected host:port"):
             endpoint(wrong)

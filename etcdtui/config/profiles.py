@@ -74,7 +74,7 @@ class EndpointsProfile(Profile):
 
     kind: ClassVar[str] = "endpoints"
     endpoints: tuple[str, ...] = ()
-    """``host:port``, ``http://host:port`` or ``https://host:port``."""
+    """``host:port``, ``http://host:port``, ``https://host:port`` or ``unix:///path``."""
     tls: TlsPaths | None = None
     user: str = ""
     password: str | None = field(default=None, repr=False)

@@ -9,7 +9,7 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 MIN_SPAN, MAX_SPAN = 0.1, 3600.0
 SPAN_EXPECTED = "expected a time of 100ms or more, such as 500ms, 1s or 2.5"
-ENDPOINT_EXPECTED = "expected host:port, http://host:port or https://host:port"
+ENDPOINT_EXPECTED = "expected host:port, http://host:port, https://host:port or unix:///path"
 
 
 def seconds(text: str) -> float:
@@ -36,6 +36,8 @@ def endpoint(text: str) -> str:
     word = text.strip().rstrip("/")
     if not re.fullmatch(r"[^\s@]+", word):
         raise ValueError(ENDPOINT_EXPECTED)
+    if re.match(r"unixs?:/", word):
+        return word
     parts = urlsplit(word if "://" in word else f"http://{word}")
     try:
         port = parts.port

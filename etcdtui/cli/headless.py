@@ -1,0 +1,189 @@
+"""``status``, ``members`` and ``health``: one look at a cluster, printed, with an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import getpass
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from etcdtui.cli.printing import complain, print_json, table
+from etcdtui.cli.target import choose, read_config, settings_for
+from etcdtui.model.cluster import ClusterSnapshot, State
+from etcdtui.model.columns import (
+    MEMBER_TITLES,
+    member_cells,
+    member_objects,
+    status_columns,
+    status_objects,
+)
+from etcdtui.model.health import HealthReport, Severity
+from etcdtui.model.quorum import budget
+from etcdtui.model.text import clean
+from etcdtui.runtime.session import Session
+from etcdtui.sites.build import open_site
+
+_BAD = (State.DOWN, State.UNKNOWN, State.NOT_PERMITTED)
+_PAUSE = 0.02
+"""Seconds between two looks while the member list is still to come."""
+
+
+def ask_password() -> Callable[[str], str] | None:
+    """How to ask for a password on the terminal; None when nobody is there."""
+    return getpass.getpass if sys.stdin.isatty() else None
+
+
+@contextlib.contextmanager
+def opened(args: argparse.Namespace, *, read_only: bool = True) -> Iterator[tuple[Session, float]]:
+    """A session on the cluster that the arguments name, reading, and its timeout; closed afterwards.
+
+    Args:
+        read_only: whether to leave out what changes anything, whatever the configuration says.
+    """
+    config = read_config(args)
+    profile = choose(args, config)
+    settings = settings_for(args, config, profile)
+    site = open_site(profile, ask=ask_password())
+    session = Session(
+        site,
+        profile=profile.name,
+        read_only=read_only or settings.read_only,
+        refresh=settings.refresh,
+        timeout=settings.timeout,
+    )
+    try:
+        session.start()
+        yield session, settings.timeout
+    finally:
+        session.close()
+
+
+def settled(session: Session, timeout: float) -> ClusterSnapshot:
+    """A snapshot that knows the member list and has read every endpoint on it.
+
+    Args:
+        timeout: seconds one reading may take; this may take twice that, and waits for no more once
+            no endpoint answers.
+    """
+    deadline = time.monotonic() + 2 * timeout + 0.5
+    while True:
+        snapshot = session.fresh(max(0.05, deadline - time.monotonic()))
+        if _complete(snapshot) or time.monotonic() >= deadline:
+            return snapshot
+        time.sleep(_PAUSE)
+
+
+def _complete(snapshot: ClusterSnapshot) -> bool:
+    if any(row.endpoint and row.reading.read_at is None for row in snapshot.rows):
+        return False
+    if not any(row.reading.answered for row in snapshot.rows):
+        return True
+    told = snapshot.members_known or snapshot.members_error.startswith("not permitted")
+    return told and (snapshot.alarms is not None or bool(snapshot.alarms_error))
+
+
+def problems(snapshot: ClusterSnapshot) -> list[str]:
+    """Why a cluster is not healthy, the most important first; empty when it is."""
+    found = []
+    quorum = budget(snapshot)
+    if not snapshot.rows:
+        found.append("no endpoint is known")
+    elif not snapshot.members_known:
+        reason = clean(snapshot.members_error)
+        found.append("the member list could not be read" + (f": {reason}" if reason else ""))
+    if quorum.voters and not quorum.has_quorum:
+        found.append(quorum.sentence())
+    found += [
+        f"{clean(row.name)} is {row.state.value} ({clean(row.reading.reason)})"
+        for row in snapshot.rows
+        if row.state in _BAD and (row.member or row.endpoint)
+    ]
+    found += [f"alarm {clean(a.kind)} on {clean(snapshot.label(a.member_id))}" for a in snapshot.alarms or ()]
+    if snapshot.site_error:
+        found.append(clean(snapshot.site_error))
+    return found
+
+
+def _verdict(found: list[str]) -> int:
+    if found:
+        complain("unhealthy: " + "; ".join(found))
+    return 1 if found else 0
+
+
+def status(args: argparse.Namespace) -> int:
+    """``etcdtui status``: the endpoint-status grid."""
+    with opened(args) as (session, timeout):
+        snapshot = settled(session, timeout)
+    if args.output == "json":
+        print_json(status_objects(snapshot))
+    else:
+        columns = status_columns(snapshot)
+        rows = [[column.text(snapshot, row) for column in columns] for row in snapshot.rows]
+        print(table([column.title for column in columns], rows))
+        print(budget(snapshot).sentence())
+    return _verdict(problems(snapshot))
+
+
+def members(args: argparse.Namespace) -> int:
+    """``etcdtui members``: the member list."""
+    with opened(args) as (session, timeout):
+        snapshot = settled(session, timeout)
+    if args.output == "json":
+        print_json(member_objects(snapshot))
+    elif snapshot.members_known:
+        print(table(MEMBER_TITLES, [member_cells(snapshot, member) for member in snapshot.members]))
+        print(budget(snapshot).sentence())
+    if snapshot.members_known:
+        return 0
+    return _verdict(problems(snapshot) or ["the member list could not be read"])
+
+
+def health(args: argparse.Namespace) -> int:
+    """``etcdtui health``: etcdctl's check of every endpoint, and findings about the whole."""
+    with opened(args) as (session, timeout):
+        settled(session, timeout)
+        report = session.check_health()
+    if args.output == "json":
+        print_json(report.objects())
+    elif args.output == "report":
+        print_json(_report(report))
+    else:
+        print(table(("endpoint", "name", "health", "took", "error"), _health_rows(report)))
+        for finding in report.findings:
+            print(f"{finding.severity.value}: {clean(finding.check)}: {clean(finding.message)}")
+    found = [
+        f"{clean(e.name or e.endpoint)}: {clean(e.error)}" for e in report.endpoints if e.health is False
+    ]
+    found += [clean(f.message) for f in report.findings if f.severity is Severity.CRITICAL]
+    if not report.endpoints:
+        found.append("no endpoint is known")
+    warnings = [f.message for f in report.findings if f.severity is Severity.WARNING]
+    if args.output == "json" and warnings:
+        complain("warning: " + "; ".join(warnings))
+    return _verdict(found)
+
+
+def _health_rows(report: HealthReport) -> list[list[str]]:
+    words = {True: "true", False: "false", None: "-"}
+    return [
+        [
+            clean(e.endpoint),
+            clean(e.name),
+            words[e.health],
+            "-" if e.took is None else f"{e.took * 1000:.2f}ms",
+            clean(e.error or e.note),
+        ]
+        for e in report.endpoints
+    ]
+
+
+def _report(report: HealthReport) -> dict[str, object]:
+    return {
+        "healthy": report.healthy,
+        "wall_time": report.wall_time,
+        "endpoints": report.objects(),
+        "findings": [{**dataclasses.asdict(f), "message": clean(f.message)} for f in report.findings],
+    }

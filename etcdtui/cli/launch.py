@@ -1,0 +1,75 @@
+"""``launch`` and ``demo``: configuration to site to session to console, and everything closed at the end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import sys
+import termios
+
+from etcdtui.cli.headless import ask_password
+from etcdtui.cli.target import choose, local, read_config, settings_for
+from etcdtui.config import Config, LocalProfile, Profile, UiSettings
+from etcdtui.errors import UsageError
+from etcdtui.model.text import plural
+from etcdtui.runtime import quitting
+from etcdtui.runtime.session import Session
+from etcdtui.sites.build import Opening, open_for_console, stop_local
+
+
+def launch(args: argparse.Namespace) -> int:
+    """``etcdtui launch``: the console on the cluster that the arguments name."""
+    config = read_config(args, check_keymap=True)
+    return _console(args, config, choose(args, config))
+
+
+def demo(args: argparse.Namespace) -> int:
+    """``etcdtui demo``: the console on the embedded cluster; ``--stop`` ends one that was left running."""
+    config = read_config(args, check_keymap=not args.stop)
+    profile = local(args.dir)
+    if args.dir is None and isinstance(named := config.profiles.get(profile.name), LocalProfile):
+        profile = named
+    if args.stop:
+        stopped = stop_local(profile)
+        print(f"stopped {plural(len(stopped), 'node')}: {', '.join(stopped)}" if stopped else "nothing runs")
+        return 0
+    profile = dataclasses.replace(profile, nodes=args.nodes or profile.nodes, keep=args.keep or profile.keep)
+    return _console(args, config, profile)
+
+
+def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
+    settings = settings_for(args, config, profile)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "the console needs a terminal", f"`etcdtui status {profile.name}` prints the cluster once"
+        )
+    with quitting.asked_by_signal():
+        try:
+            code = _run(open_for_console(profile, ask=ask_password()), profile, settings)
+        except quitting.Quit:
+            code = 0
+        except (OSError, termios.error):
+            # The terminal went away together with the signal; everything else is closed already.
+            if not quitting.received():
+                raise
+            code = 0
+        return 128 + quitting.received() if quitting.received() else code
+
+
+def _run(opening: Opening, profile: Profile, settings: UiSettings) -> int:
+    """The console's life; whatever ends it, the site's own work is undone afterwards."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(opening.finish)
+        session = Session(
+            opening.site,
+            profile=profile.name,
+            read_only=settings.read_only,
+            refresh=settings.refresh,
+            timeout=settings.timeout,
+        )
+        stack.callback(session.close)
+        stack.callback(quitting.closing)
+        from etcdtui.ui.app import run_console
+
+        return run_console(session, settings, prepare=opening.prepare)

@@ -1,0 +1,198 @@
+"""The commands and their arguments; light, because every start pays for it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import etcdtui
+from etcdtui.config import values
+from etcdtui.config.parse import MAX_NODES
+from etcdtui.errors import UsageError
+
+ACTIONS = {
+    "start": "start a node's etcd",
+    "stop": "stop a node's etcd gracefully",
+    "restart": "stop and start a node's etcd",
+    "kill": "kill a node's etcd without warning (SIGKILL)",
+    "start-all": "start every node that does not run",
+    "stop-all": "stop every node",
+}
+
+EPILOG = """\
+Exit codes: 0 healthy or done, 1 unhealthy or failed, 2 usage or configuration, 3 refused by a guard,
+4 outcome unknown, 130 interrupted. Without PROFILE the configuration's default counts, then
+ETCDCTL_ENDPOINTS. `demo` is always a profile: the cluster that `etcdtui demo` starts.
+"""
+
+Subparsers = Any
+"""argparse's own type for it is private."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise UsageError(message, f"{self.prog} --help")
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(prog="etcdtui", description="The operations console for etcd clusters.", epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"etcdtui {etcdtui.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _launch(commands)
+    _demo(commands)
+    for name, text in (
+        ("status", "the endpoint-status grid, once"),
+        ("members", "the member list, once"),
+        ("health", "etcdctl's health check of every endpoint, and findings about the whole"),
+    ):
+        command = _command(commands, name, text)
+        _target(command)
+        forms = ("table", "json", "report") if name == "health" else ("table", "json")
+        command.add_argument("-o", "--output", choices=forms, default="table", help="form of the output")
+    for name, text in ACTIONS.items():
+        _action(commands, name, text)
+    _about(commands)
+    return parser
+
+
+def _command(commands: Subparsers, name: str, text: str) -> Parser:
+    command: Parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    return command
+
+
+def _checked(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A `values` function as argparse wants it."""
+
+    def convert(text: str) -> Any:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {low} to {high}, got {text!r}")
+        return int(text)
+
+    return convert
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise argparse.ArgumentTypeError("expected a comma-separated list")
+    return words
+
+
+def _config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", metavar="FILE", help="configuration file to read")
+
+
+def _target(command: Parser, *, timeout: bool = True) -> None:
+    """Which cluster is meant."""
+    command.add_argument("profile", nargs="?", metavar="PROFILE", help="name of a profile, or demo")
+    _config(command)
+    seconds = _checked(values.seconds)
+    if timeout:
+        command.add_argument("--timeout", type=seconds, metavar="TIME", help="for one reading, such as 500ms")
+    group = command.add_argument_group("a cluster without a profile")
+    group.add_argument("--local", action="store_true", help="the embedded cluster of etcdtui demo")
+    group.add_argument("--dir", metavar="DIR", help="with --local: where its data lies")
+    group.add_argument("--endpoints", type=_checked(values.endpoints), metavar="URL,URL", help="client URLs")
+    group.add_argument("--cacert", metavar="FILE", help="CA certificates to trust")
+    group.add_argument("--cert", metavar="FILE", help="client certificate")
+    group.add_argument("--key", metavar="FILE", help="its key")
+    group.add_argument("--server-name", metavar="NAME", help="name to check in the server's certificate")
+    group.add_argument(
+        "--user",
+        metavar="NAME[:PASSWORD]",
+        help="etcd user; better leave the password to ETCDCTL_PASSWORD or the prompt",
+    )
+
+
+def _screen(command: Parser) -> None:
+    """How the console looks."""
+    command.add_argument(
+        "--read-only", action="store_true", help="leave out everything that changes anything"
+    )
+    command.add_argument(
+        "--refresh", type=_checked(values.seconds), metavar="TIME", help="between two readings, such as 1s"
+    )
+    command.add_argument("--theme", metavar="NAME", help="theme to use; etcdtui themes lists them")
+
+
+def _launch(commands: Subparsers) -> None:
+    command = _command(commands, "launch", "open the console on a cluster")
+    _target(command)
+    group = command.add_argument_group("other ways to a cluster")
+    group.add_argument("--ssh", type=_words, metavar="HOST,HOST", help="hosts reached over SSH")
+    group.add_argument("-J", dest="jump", type=_words, metavar="JUMP", help="with --ssh: jump hosts")
+    group.add_argument("--context", metavar="CTX", help="context of the kubeconfig")
+    group.add_argument("-n", "--namespace", metavar="NS", help="with --context: namespace")
+    group.add_argument("--statefulset", metavar="NAME", help="with --context: the StatefulSet")
+    _screen(command)
+    command.set_defaults(nodes=None, keep=False, stop=False)
+
+
+def _demo(commands: Subparsers) -> None:
+    command = _command(commands, "demo", "open the console on a cluster of this machine, started for it")
+    command.add_argument(
+        "--nodes", type=_number(1, MAX_NODES), metavar="N", help=f"members of a new cluster, 1 to {MAX_NODES}"
+    )
+    command.add_argument("--keep", action="store_true", help="leave the members running on quit")
+    command.add_argument("--dir", metavar="DIR", help="where the members' data lies")
+    command.add_argument("--stop", action="store_true", help="stop a demo that was left running, and end")
+    command.add_argument(
+        "--timeout", type=_checked(values.seconds), metavar="TIME", help="for one reading, such as 500ms"
+    )
+    _config(command)
+    _screen(command)
+
+
+def _action(commands: Subparsers, name: str, text: str) -> None:
+    command = _command(commands, name, text)
+    if not name.endswith("-all"):
+        command.add_argument("node", metavar="NODE", help="a node's or member's name, ID or endpoint")
+    _target(command)
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument(
+        "--dry-run", action="store_true", help="show the plan and the guards, change nothing"
+    )
+    command.add_argument(
+        "--override", metavar="CLUSTER", help="overrule a guard that can be, by the cluster's name"
+    )
+    command.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="form of the output"
+    )
+
+
+def _about(commands: Subparsers) -> None:
+    config = _command(commands, "config", "check the configuration")
+    verbs = config.add_subparsers(dest="verb", metavar="check|path", required=True)
+    check = _command(verbs, "check", "read the configuration and say what is wrong with it")
+    check.add_argument("file", nargs="?", metavar="FILE", help="the file; the usual one without it")
+    _config(check)
+    check.set_defaults(command="config check")
+    path = _command(verbs, "path", "print which configuration file is read")
+    _config(path)
+    path.set_defaults(command="config path")
+    _command(commands, "themes", "list the themes")
+    audit = _command(commands, "audit", "what was done to clusters from here")
+    audit.add_argument(
+        "--last", type=_number(1, 1_000_000), default=20, metavar="N", help="how many records, 20 unless told"
+    )
+    audit.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="form of the output"
+    )

@@ -1,0 +1,175 @@
+"""A profile of the configuration opened as a site: files read, passwords fetched, nothing dialled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etcdtui import paths
+from etcdtui.config import EndpointsProfile, LocalProfile, Profile, TlsPaths
+from etcdtui.errors import NotOffered, UsageError
+from etcdtui.etcd.api import Credentials, TlsMaterial
+from etcdtui.model.text import clean
+from etcdtui.sites.base import Site
+
+if TYPE_CHECKING:
+    from etcdtui.sites.local.site import LocalSite
+
+AskPassword = Callable[[str], str]
+"""Asks a person; it is given the prompt."""
+
+PASSWORD_COMMAND_TIMEOUT = 60.0
+"""Seconds a password command may take: a person may have to unlock a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A site that a console is about to show."""
+
+    site: Site
+    prepare: Callable[[], str] | None = None
+    """Work that may take seconds, such as starting the nodes; what it did, in a line. Raises SiteError."""
+    finish: Callable[[], object] = lambda: None
+    """Undoes `prepare` after the console, as far as the profile wants it; also while it still runs."""
+
+
+def open_site(
+    profile: Profile, *, environ: Mapping[str, str] = os.environ, ask: AskPassword | None = None
+) -> Site:
+    """The site of a profile, as it is: nothing is created, started or stopped.
+
+    Args:
+        environ: where ``ETCDCTL_PASSWORD`` is looked up for a user without a password.
+        ask: asks for a password that is nowhere else; None where nobody can be asked.
+
+    Raises:
+        UsageError: a file or a password is missing or wrong.
+        SiteError: there is no such local cluster.
+        NotOffered: this kind of profile cannot be opened yet.
+    """
+    if isinstance(profile, EndpointsProfile):
+        return _endpoints(profile, environ, ask)
+    if isinstance(profile, LocalProfile):
+        return _attach(profile)
+    raise NotOffered(
+        f"profile {profile.name}: opening a cluster of kind {profile.kind} is not built yet",
+        "an endpoints profile with the members' client URLs works today",
+    )
+
+
+def open_for_console(
+    profile: Profile, *, environ: Mapping[str, str] = os.environ, ask: AskPassword | None = None
+) -> Opening:
+    """The site of a profile and what a console does with it; a local cluster is created when there is none.
+
+    Args and errors are those of `open_site`.
+    """
+    if not isinstance(profile, LocalProfile):
+        return Opening(open_site(profile, environ=environ, ask=ask))
+    from etcdtui.sites.local.demo import open_demo
+
+    site = open_demo(
+        profile.directory, nodes=profile.nodes, name=profile.name, launch=False, binary=profile.binary
+    )
+
+    def prepare() -> str:
+        # Nobody waits to see whether a node ends at once: the console watches them all.
+        site.launch(settle=0)
+        return "; ".join((f"{len(site.node_names())} nodes in {site.directory}", *site.notes))
+
+    return Opening(site, prepare, lambda: site.close(stop=not profile.keep))
+
+
+def stop_local(profile: LocalProfile) -> tuple[str, ...]:
+    """Stop every node of a local cluster; their names. Raises SiteError."""
+    return _attach(profile).shutdown(everything=True)
+
+
+def _attach(profile: LocalProfile) -> LocalSite:
+    from etcdtui.sites.local.binaries import Binary, probe
+    from etcdtui.sites.local.demo import attach_demo
+    from etcdtui.sites.local.site import LocalSite
+
+    if profile.binary is None:
+        return attach_demo(profile.directory)
+    binary = Binary(str(profile.binary), probe(profile.binary))
+    return LocalSite(profile.directory or paths.demo_dir(), binary=binary)
+
+
+def _endpoints(profile: EndpointsProfile, environ: Mapping[str, str], ask: AskPassword | None) -> Site:
+    from etcdtui.sites.endpoints import EndpointsSite
+
+    return EndpointsSite(
+        profile.name,
+        profile.endpoints,
+        tls=_tls(profile.tls) if profile.tls is not None else None,
+        credentials=_credentials(profile, environ, ask) if profile.user else None,
+    )
+
+
+def _tls(files: TlsPaths) -> TlsMaterial:
+    from etcdtui.sites.tls import load_tls
+
+    ca, cert, key = (str(path) if path else "" for path in (files.ca, files.cert, files.key))
+    return load_tls(ca, cert, key, files.server_name)
+
+
+def _credentials(
+    profile: EndpointsProfile, environ: Mapping[str, str], ask: AskPassword | None
+) -> Credentials:
+    user = clean(profile.user, 60)
+    password = profile.password
+    if profile.password_file is not None:
+        password = _first_line_of_file(profile)
+    elif profile.password_command:
+        password = _first_line_of_command(profile)
+    elif password is None:
+        password = environ.get("ETCDCTL_PASSWORD") or None
+    if password is None and ask is not None:
+        password = ask(f"Password of etcd user {user}: ")
+    if password is None:
+        raise UsageError(
+            f"profile {profile.name}: the password of user {user!r} is not given", "set ETCDCTL_PASSWORD"
+        )
+    return Credentials(profile.user, password)
+
+
+def _first_line_of_file(profile: EndpointsProfile) -> str:
+    file = profile.password_file
+    assert file is not None  # noqa: S101  # the caller looked
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"profile {profile.name}: password_file {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"profile {profile.name}: password_file {file}: expected UTF-8 text") from None
+    return _first_line(text, f"profile {profile.name}: password_file {file} is empty")
+
+
+def _first_line_of_command(profile: EndpointsProfile) -> str:
+    command = profile.password_command
+    what = f"profile {profile.name}: password_command {clean(command[0])}"
+    try:
+        # Its stderr is the operator's terminal: a password store asks and complains there.
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, timeout=PASSWORD_COMMAND_TIMEOUT, check=False, text=True
+        )
+    except OSError as error:
+        raise UsageError(f"{what}: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"{what} did not end within {PASSWORD_COMMAND_TIMEOUT:.0f} s") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{what}: expected UTF-8 text") from None
+    if done.returncode:
+        raise UsageError(f"{what} ended with {done.returncode}")
+    return _first_line(done.stdout, f"{what} printed nothing")
+
+
+def _first_line(text: str, empty: str) -> str:
+    line = text.split("\n", 1)[0].rstrip("\r")
+    if not line:
+        raise UsageError(empty)
+    return line
