@@ -77,10 +77,12 @@ def _host_and_port(text: str, original: str) -> str:
         raise UsageError(f"endpoint {_shown(original)}: {clean(str(error), 80)}", _HINT) from None
     # Not parts.hostname: it lower-cases, and the member list may spell the same host with capitals.
     host = parts.netloc.rpartition(":")[0].strip("[]")
-    if not host or any(ch.isspace() or ch in ",;%" for ch in host):
-        raise UsageError(f"endpoint {_shown(original)}: the host is missing or wrong", _HINT)
+    if not parts.hostname:
+        raise UsageError(f"endpoint {_shown(original)}: the host is missing", _HINT)
     if not port:
         raise UsageError(f"endpoint {_shown(original)}: the port is missing", _HINT)
+    if not host.isprintable() or any(ch in " ,;%" for ch in host):
+        raise UsageError(f"endpoint {_shown(original)}: that is no host", _HINT)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise UsageError(f"endpoint {_shown(original)}: nothing may follow the port", _HINT)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

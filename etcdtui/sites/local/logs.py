@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +18,8 @@ _BLOCK = 64 * 1024
 _POLL = 0.2
 
 _GRAVE = ("fatal", "panic", "dpanic")
+# Above errors and warnings; a panic's own line repeats the fatal one before it in worse words.
+_FATAL_RANK, _GO_RANK = 5, 4
 # etcd 3.4's own format: ``2024-01-01 00:00:00.000000 C | etcdmain: listen tcp ...``.
 _CAPNSLOG = re.compile(r"^\d{4}-\d\d-\d\d [\d:.]+ ([A-Z]) \| (.*)$")
 _GO = re.compile(r"^(panic: .*|fatal error: .*|flag provided but not defined: .*|invalid value .*)$")
@@ -43,7 +45,7 @@ def tail(path: Path, lines: int) -> tuple[str, ...]:
     return tuple(line.decode("utf-8", "replace") for line in data.splitlines()[-lines:])
 
 
-def follow(path: Path, stop: Callable[[], bool]) -> Iterator[str]:
+def follow(path: Path, stop: Callable[[], bool]) -> Generator[str, None, None]:
     """New whole lines as they are written, across a rotation, until `stop()`; untrusted text."""
     stream: BinaryIO | None = path.open("rb") if path.exists() else None
     rest = b""
@@ -87,7 +89,7 @@ def why_ended(path: Path, since: int, *, fatal_only: bool = False) -> str:
     except OSError:
         return ""
     lines = [line for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
-    best: tuple[int, str] = (3 if fatal_only else 0, "")
+    best: tuple[int, str] = (_GO_RANK if fatal_only else 0, "")
     for line in lines:
         rank, words = _rank(line)
         if rank >= best[0] and words:
@@ -104,11 +106,11 @@ def _rank(line: str) -> tuple[int, str]:
             return 0, line
         level = str(entry.get("level", ""))
         words = ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))
-        rank = 4 if level in _GRAVE else 3 if "error" in entry or level == "error" else 1
+        rank = _FATAL_RANK if level in _GRAVE else 3 if "error" in entry or level == "error" else 1
         return rank, words
     if match := _CAPNSLOG.match(line):
-        return {"C": 4, "E": 3}.get(match.group(1), 1), match.group(2)
-    return (3, line) if _GO.match(line) else (0, "")
+        return {"C": _FATAL_RANK, "E": 3}.get(match.group(1), 1), match.group(2)
+    return (_GO_RANK, line) if _GO.match(line) else (0, "")
 
 
 def _replaced(path: Path, stream: BinaryIO) -> bool:

@@ -79,7 +79,7 @@ class LocalNode:
             return None
         seen, known = self._found
         if seen is not None and (seen.pid, seen.created) == (run.pid, run.created) and known is not None:
-            return known if known.is_running() and _not_zombie(known) else None
+            return known if process.lives(known) else None
         found = process.find(run, self.data_dir)
         self._found = (run, found)
         return found
@@ -168,10 +168,10 @@ class LocalNode:
 
     def signal(self, found: psutil.Process, ended_by: str) -> None:
         """Ask etcd to end (``stopped``: SIGTERM) or end it (``killed``: SIGKILL), and write that down."""
-        run = self.run()
-        if run is not None and run.ended_by != ended_by:
-            with contextlib.suppress(SiteError):
-                # A full disk must not keep anybody from stopping a node.
+        # A full disk or a damaged file must not keep anybody from stopping a node.
+        with contextlib.suppress(SiteError):
+            run = self.run()
+            if run is not None and run.ended_by != ended_by:
                 self._write(replace(run, ended_by=ended_by))
         if ended_by == "killed":
             process.send(found, SIGKILL)
@@ -217,13 +217,6 @@ class LocalNode:
 
     def _write(self, run: Run) -> None:
         write_json(self._run_file.path, run.as_json())
-
-
-def _not_zombie(found: psutil.Process) -> bool:
-    try:
-        return bool(found.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _alive(found: psutil.Process) -> tuple[RunState, str]:

@@ -94,7 +94,7 @@ def find(run: Run, data_dir: Path) -> psutil.Process | None:
     """
     try:
         process = psutil.Process(run.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if not lives(process):
             return None
         same = abs(process.create_time() - run.created) < _SAME_START
         return process if same or serves(process.cmdline(), data_dir) else None
@@ -144,19 +144,25 @@ def wait_gone(processes: Sequence[psutil.Process], timeout: float) -> list[psuti
     """Wait until all are gone, reaping our children; those that are still there after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     alive = list(processes)
-    while alive := [process for process in alive if _lives(process)]:
+    while alive := [process for process in alive if lives(process)]:
         if time.monotonic() >= deadline:
             break
         time.sleep(0.01)
     return alive
 
 
-def _lives(process: psutil.Process) -> bool:
-    for child in _children:
-        if child.pid == process.pid:
-            child.poll()
+def lives(process: psutil.Process) -> bool:
+    """Whether that very process has not ended; a zombie has, unless some of its threads still run.
+
+    A killed process is a zombie at once, but until its last thread has ended it holds its ports and
+    its parent cannot learn how it ended.
+    """
+    child = next((child for child in reversed(_children) if child.pid == process.pid), None)
+    if child is not None and child.poll() is None:
+        return True
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return process.is_running() and not ended
     except psutil.NoSuchProcess:
         return False
 

@@ -136,11 +136,12 @@ class LocalSite:
 
     def _start(self, node: str | None, settle: float) -> list[NodeError]:
         """Start one node or all (None); the errors of those that could not be, or ended at once."""
+        launched = self._launched
 
         def note(started: Started) -> None:
             if node is None:
                 self._adopted |= started.ran_before
-                self._launched = self._launched or not started.ran_before
+                self._launched = launched or not (started.ran_before or started.adopted)
             self._adopted |= started.adopted
             self._started |= started.children.keys() - self._adopted
 
