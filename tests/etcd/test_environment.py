@@ -46,7 +46,7 @@ def test_protobuf_imported_before_in_the_right_way_is_fine() -> None:
 
 def test_protobuf_imported_before_in_the_wrong_way_is_a_clear_error() -> None:
     code = """
-import google.protobuf.message
+import google.protobuf.descriptor
 from etcdtui.errors import EtcdError
 try:
     import etcdtui.etcd.rpc

@@ -1,4 +1,4 @@
-"""Fields of etcd 3.6 and unknown ones, from a small real gRPC server: proves our reading, not etcd 3.6 itself."""
+"""etcd 3.6's fields and unknown ones, from a small gRPC server: proves our reading, not etcd 3.6 itself."""
 
 from __future__ import annotations
 
