@@ -104,7 +104,9 @@ def test_all_fine_then_one_dead_then_no_quorum(tmp_path: Path, version: str) -> 
         assert verdicts(report) == {url: ok for url, (ok, _) in told.items()}
         assert set(verdicts(report).values()) == {False}
         cut_off = next(e for e in report.endpoints if e.endpoint == cluster.urls[2])
-        assert cut_off.error == told[cluster.urls[2]][1] == "context deadline exceeded"
+        # etcdctl says it bare or behind "rpc error: code = Unknown desc = ", as it happens.
+        assert cut_off.error == "context deadline exceeded"
+        assert told[cluster.urls[2]][1].endswith(cut_off.error)
 
 
 def test_an_alarm_turns_all_rows_from_35_on(tmp_path: Path, version: str) -> None:
@@ -135,9 +137,8 @@ def test_a_learner_is_no_false_red(tmp_path: Path, version: str) -> None:
             assert (learner.health, learner.note, learner.error) == (None, LEARNER_NOTE, "")
             told = etcdctl_health(cluster, version)
             # etcdctl's red one; on all other endpoints the verdicts are the same.
-            assert told[proc.client_url] == (False, "rpc not supported for learner") or (
-                "rpc not supported for learner" in told[proc.client_url][1]
-            )
+            assert told[proc.client_url][0] is False
+            assert "rpc not supported for learner" in told[proc.client_url][1]
             assert verdicts(report)[cluster.urls[0]] is told[cluster.urls[0]][0] is True
             assert report.healthy
             proc.kill()

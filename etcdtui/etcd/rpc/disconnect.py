@@ -3,7 +3,7 @@
 A Watch stream is opened without a create request: it asks nothing of etcd, needs no permission, no quorum
 and no leader, and it ends the moment the connection does. Learners refuse streams; there gRPC's own
 connectivity subscription does the same, at a higher price. Both report a killed process in about 5 ms; see
-docs/decisions/disconnects.md for the measurement.
+docs/decisions/0003-a-stream-reports-lost-connections.md for the measurement.
 """
 
 from __future__ import annotations
