@@ -16,7 +16,8 @@ import psutil
 from etcdtui.errors import SiteError
 
 KILL = signal.SIGKILL
-_SAME_START = 2.0
+# Seconds; the kernel counts it in ticks of 10 ms.
+_SAME_START = 0.05
 # Programs that end by these ended as they should, says systemd (systemd.service, SuccessExitStatus=).
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 # Children are kept for the life of this process, so that each is reaped whoever asks for it.
@@ -86,8 +87,8 @@ def spawn(argv: Sequence[str], log: Path, data_dir: Path) -> tuple[subprocess.Po
 def find(run: Run, data_dir: Path) -> psutil.Process | None:
     """The process of that run if it still lives and is the same one; a zombie does not live.
 
-    The creation time tells it from a later process with the same pid. When the clock was set since,
-    that time shifts; then the command line decides.
+    The creation time tells it from a later process with the same pid. It shifts when the clock is set
+    or slewed; then the command line decides.
 
     Raises:
         SiteError: the system refuses to tell.

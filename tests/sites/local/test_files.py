@@ -60,7 +60,7 @@ def test_newest_binary_wins_and_launchers_do_not_count(tmp_path: Path) -> None:
     old = etcd("3.4")
     launcher = tmp_path / "bin" / "etcd"
     launcher.parent.mkdir()
-    launcher.write_text("#!/usr/bin/env python3\nraise SystemExit('a launcher was run')\n")
+    launcher.write_text("#!/bin/sh\necho etcd Version: 99.1.2\n")
     launcher.chmod(0o755)
     found = find_etcd(tmp_path, os.pathsep.join([str(launcher.parent), str(old.parent), str(old.parent)]))
     newest = max(binaries("etcd"), key=version_key)

@@ -174,15 +174,18 @@ def test_attach_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_recycled_pid_is_not_taken_for_ours(tmp_path: Path) -> None:
-    with demo(tmp_path, 1) as site:
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with demo(tmp_path, 1) as site, stranger:
         site.kill_node("n1")
         run = json.loads((tmp_path / "n1.run.json").read_text())
-        run.update(pid=os.getpid(), ended_by="", exit_code=None)
+        run.update(pid=stranger.pid, ended_by="", exit_code=None)
         (tmp_path / "n1.run.json").write_text(json.dumps(run))
         for looking in (site, attach_demo(tmp_path)):
             assert node(looking, "n1").pid is None
-            assert looking.stop_node("n1", 1) == "n1: does not run"
+            assert looking.kill_node("n1") == "n1: does not run"
+        assert stranger.poll() is None
         assert site.start_node("n1").startswith("n1: started")
+        stranger.terminate()
 
 
 def test_a_clock_that_was_set_does_not_lose_the_process(tmp_path: Path) -> None:
@@ -191,7 +194,8 @@ def test_a_clock_that_was_set_does_not_lose_the_process(tmp_path: Path) -> None:
         run = json.loads((tmp_path / "n1.run.json").read_text())
         run["created"] += 7200
         (tmp_path / "n1.run.json").write_text(json.dumps(run))
-        assert node(attach_demo(tmp_path), "n1").pid == node(site, "n1").pid
+        assert node(attach_demo(tmp_path), "n1").pid == run["pid"]
+        assert node(site, "n1").pid == run["pid"]
 
 
 def test_a_process_nobody_wrote_down_is_adopted(tmp_path: Path) -> None:
@@ -225,6 +229,8 @@ def test_death_by_itself_is_failed_with_its_reason_for_every_console(tmp_path: P
         os.kill(victims["n1"], signal.SIGKILL)
         wait_until(lambda: node(site, "n1").run_state is RunState.FAILED, "failed")
         assert node(site, "n1").detail == "ended by SIGKILL"
+        # Written down, so that other processes know it too.
+        assert json.loads((tmp_path / "n1.run.json").read_text())["exit_code"] == -signal.SIGKILL
         assert node(other, "n1") == node(site, "n1")
         # Ended from outside as a service manager would: not a failure, as systemd sees it.
         os.kill(victims["n2"], signal.SIGTERM)

@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from etcdtui.model.cluster import RunState
 from etcdtui.sites.local.demo import attach_demo, open_demo
-from tests.sites.local.support import QUICK, left_over, pids
+from tests.sites.local.support import QUICK, left_over, node, pids, wait_until
 
 SCRIPT = """
 import sys, threading
@@ -97,6 +98,19 @@ def test_children_have_no_terminal_and_no_etcd_variables(tmp_path: Path) -> None
             assert os.getsid(pid) == pid
             assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
         assert (tmp_path / "n1").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_zombie_of_another_console_is_not_shown_as_running(tmp_path: Path) -> None:
+    with console(tmp_path) as process:
+        until(process, "running")
+        site = attach_demo(tmp_path)
+        pid = node(site, "n1").pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: node(site, "n1").run_state is RunState.FAILED, "failed")
+        # Its parent sleeps and has not reaped it.
+        assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        assert node(site, "n1").detail == "ended by itself: its log does not say why"
 
 
 def test_keep_leaves_the_cluster(tmp_path: Path) -> None:
