@@ -134,7 +134,11 @@ class _tunnel:
                 near, _ = self._server.accept()
             except OSError:
                 return
-            far = create_connection(("127.0.0.1", self._port))
+            try:
+                far = create_connection(("127.0.0.1", self._port))
+            except OSError:
+                near.close()
+                continue
             for a, b in ((near, far), (far, near)):
                 threading.Thread(target=_pump, args=(a, b), daemon=True).start()
 

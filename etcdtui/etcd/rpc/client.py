@@ -33,6 +33,8 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     # (--grpc-keepalive-min-time) and only while a stream is open; gRPC sends none without one.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 3_000),
+    # gRPC waits this long for the ping's answer, whatever the option above says (60 s by default).
+    ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.http2.max_pings_without_data", 0),
 )
 
