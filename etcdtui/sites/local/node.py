@@ -42,7 +42,7 @@ class LocalNode:
         self._run_file = JsonFile(directory / f"{spec.name}.run.json")
         self._last: Run | None = None
         self._found: tuple[Run | None, psutil.Process | None] = (None, None)
-        self._end: tuple[Run | None, RunState, str] = (None, RunState.UNKNOWN, "")
+        self._end: tuple[tuple[Run, int | None] | None, RunState, str] = (None, RunState.UNKNOWN, "")
 
     # -- how it is -------------------------------------------------------------------------
 
@@ -113,12 +113,14 @@ class LocalNode:
         )
 
     def _ended(self, run: Run) -> tuple[RunState, str]:
+        code = process.exit_code(run)
+        if code is not None and run.exit_code is None:
+            self._record_exit(run, code)
         seen, state, detail = self._end
-        if seen != run:
-            code = process.exit_code(run)
+        if seen != (run, code):
+            # The log is read once, not at every look.
             state, detail = self._explain(run, code)
-            if code is None or run.exit_code is not None or self._record_exit(run, code):
-                self._end = (run, state, detail)
+            self._end = ((run, code), state, detail)
         return state, detail
 
     def _explain(self, run: Run, code: int | None) -> tuple[RunState, str]:
@@ -135,14 +137,12 @@ class LocalNode:
         why = logs.why_ended(self.log, run.log_offset) if code > 0 else ""
         return RunState.FAILED, f"{words}: {why}" if why else words
 
-    def _record_exit(self, run: Run, code: int) -> bool:
-        """Let the others know what only the parent learns; whether that is done."""
+    def _record_exit(self, run: Run, code: int) -> None:
+        """Let the others know what only the parent learns."""
+        # When somebody holds the lock or the disk is full, the next look tries again.
         with contextlib.suppress(SiteError), locked(self._directory, 0):
             if self.run() == run:
                 self._write(replace(run, exit_code=code))
-            return True
-        # Somebody holds the lock, or the disk is full: the next look tries again.
-        return False
 
     # -- what is done to it: the caller holds the directory's lock ---------------------------
 

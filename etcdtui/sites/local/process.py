@@ -16,8 +16,6 @@ import psutil
 from etcdtui.errors import SiteError
 
 KILL = signal.SIGKILL
-# Seconds; the kernel counts it in ticks of 10 ms.
-_SAME_START = 0.05
 # Programs that end by these ended as they should, says systemd (systemd.service, SuccessExitStatus=).
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 # Children are kept for the life of this process, so that each is reaped whoever asks for it.
@@ -30,7 +28,7 @@ class Run:
 
     pid: int
     created: float
-    """When the process was created, seconds since the epoch: a recycled pid has another time."""
+    """When the process was created, seconds since the epoch."""
     version: str
     log_offset: int
     """Where the log of this run begins."""
@@ -87,18 +85,17 @@ def spawn(argv: Sequence[str], log: Path, data_dir: Path) -> tuple[subprocess.Po
 def find(run: Run, data_dir: Path) -> psutil.Process | None:
     """The process of that run if it still lives and is the same one; a zombie does not live.
 
-    The creation time tells it from a later process with the same pid. It shifts when the clock is set
-    or slewed; then the command line decides.
+    The creation time would not do to tell it from a later process with the same pid: it shifts
+    whenever the clock is set or slewed, and another process may share its tick. The command line
+    names the data directory, on which etcd runs but once. From then on `psutil.Process` itself
+    notices when the pid is given to somebody else.
 
     Raises:
         SiteError: the system refuses to tell.
     """
     try:
         process = psutil.Process(run.pid)
-        if not lives(process):
-            return None
-        same = abs(process.create_time() - run.created) < _SAME_START
-        return process if same or serves(process.cmdline(), data_dir) else None
+        return process if lives(process) and serves(process.cmdline(), data_dir) else None
     except psutil.NoSuchProcess:
         return None
     except psutil.AccessDenied:

@@ -174,8 +174,8 @@ def test_attach_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_recycled_pid_is_not_taken_for_ours(tmp_path: Path) -> None:
-    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    with demo(tmp_path, 1) as site, stranger:
+    stranger = subprocess.Popen(["sleep", "60"])
+    with stranger, demo(tmp_path, 1) as site:
         site.kill_node("n1")
         run = json.loads((tmp_path / "n1.run.json").read_text())
         run.update(pid=stranger.pid, ended_by="", exit_code=None)
@@ -185,7 +185,7 @@ def test_recycled_pid_is_not_taken_for_ours(tmp_path: Path) -> None:
             assert looking.kill_node("n1") == "n1: does not run"
         assert stranger.poll() is None
         assert site.start_node("n1").startswith("n1: started")
-        stranger.terminate()
+        stranger.kill()
 
 
 def test_a_clock_that_was_set_does_not_lose_the_process(tmp_path: Path) -> None:
