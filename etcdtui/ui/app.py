@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import SystemCommand
@@ -34,7 +35,7 @@ class EtcdtuiApp(KeyActions):
         prepare: blocking work to do once the console is up; its line goes to the timeline.
     """
 
-    CSS_PATH = "console.tcss"
+    CSS_PATH = Path(__file__).with_name("console.tcss")
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key.keys, key.action, key.title, show=False, id=key.id)
@@ -61,9 +62,10 @@ class EtcdtuiApp(KeyActions):
         self.bound = {a.id: keymap.get(f"action.{a.id}", a.key) for a in actions}
         self._prepare = prepare
         self.flow = ActionFlow(self, session)
+        self._told: set[str] = set()
         self._early: tuple[Event, ...] = ()
         self._leave: list[Callable[[], None]] = []
-        self.theme_names: list[str] = []
+        self.theme_names = []
         self.set_keymap({k: v for k, v in keymap.items() if k in KEYMAP_IDS})
         for action in actions:
             if self.bound[action.id]:
@@ -154,8 +156,7 @@ class EtcdtuiApp(KeyActions):
 
     def _use_theme(self, name: str) -> None:
         spec, failed = themes.find_theme(name)
-        for error in failed:
-            self.call_later(self.say, f"{error}; this theme is left out", "warning")
+        self._report_themes(failed)
         if spec is not None:
             self.register_theme(spec.to_textual())
             self.theme = spec.name
@@ -168,8 +169,13 @@ class EtcdtuiApp(KeyActions):
             if name != self.theme:
                 self.register_theme(spec.to_textual())
         self.theme_names = sorted(loaded)
-        for error in failed:
-            self.say(f"{error}; this theme is left out", "warning")
+        self._report_themes(failed)
+
+    def _report_themes(self, failed: Iterable[Exception]) -> None:
+        for text in (str(error) for error in failed):
+            if text not in self._told:
+                self._told.add(text)
+                self.call_later(self.say, f"{text}; this theme is left out", "warning")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action, for Ctrl+P."""

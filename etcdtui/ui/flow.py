@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from etcdtui.errors import EtcdtuiError
 from etcdtui.model.cluster import EndpointRow
 from etcdtui.model.text import clean
-from etcdtui.ops.plan import Outcome, Plan, Result
 from etcdtui.ui.background import post, run
 from etcdtui.ui.ports import ActionInfo, SessionPort, VerdictInfo
 
 if TYPE_CHECKING:
     from textual.app import App
 
+    from etcdtui.ops.plan import Plan, Result
     from etcdtui.ui.modals.progress import ProgressPanel
     from etcdtui.ui.modals.review import Approval, Review
 
@@ -70,6 +70,7 @@ class ActionFlow:
         if answer is None:
             self._busy = False
             return
+        from etcdtui.ops.plan import Outcome, Result
         from etcdtui.ui.modals.progress import ProgressPanel
 
         cancel = threading.Event()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.model.events import Event
 from etcdtui.model.health import HealthReport, Severity
-from etcdtui.ops.plan import Plan, Result
+
+if TYPE_CHECKING:
+    from etcdtui.ops.plan import Plan, Result
 
 
 class ActionInfo(Protocol):

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from textual.content import Content
 
 from etcdtui.ui.spans import Line
-
-STYLES: Mapping[str, str] = {
-    "ok": "$success",
-    "warn": "$warning",
-    "bad": "bold $error",
-    "dim": "$tone-dim",
-    "strong": "bold",
-    "leader": "bold $tone-leader",
-    "learner": "$tone-learner",
-    "key": "bold $accent",
-    "title": "bold $tone-leader",
-    "badge": "bold $on-loud on $accent",
-    "caution": "bold $on-loud on $warning",
-    "alert": "bold $on-loud on $error",
-}
-"""Tones in the words of Textual's content styles; the same looks as in console.tcss."""
+from etcdtui.ui.tones import STYLES
 
 
 def prose(lines: Iterable[Line]) -> Content:

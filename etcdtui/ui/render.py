@@ -107,10 +107,12 @@ def _identity(snapshot: ClusterSnapshot) -> Line:
 
 def _pips(snapshot: ClusterSnapshot) -> Line:
     pips = []
-    for row in snapshot.rows:
-        if row.is_voter:
-            good = is_healthy_voter(snapshot, row)
-            pips.append(Span("● " if good else "✖ ", "ok" if good else "bad"))
+    for row in snapshot.voters:
+        if is_healthy_voter(snapshot, row):
+            pips.append(Span("● ", "ok"))
+        else:
+            # It answers, but without the agreed leader it is no use to the quorum.
+            pips.append(Span("○ ", "warn") if row.reading.answered else Span("✖ ", "bad"))
     pips += [Span("◐ ", "learner") for m in snapshot.members if m.is_learner]
     return tuple(pips)
 
@@ -124,8 +126,9 @@ def _budget(snapshot: ClusterSnapshot) -> Line:
         return (*_pips(snapshot), Span("voters not known: ", "warn"), Span(why, "warn"))
     text = f"{now.healthy} of {now.voters} voters healthy · quorum {now.quorum} · "
     if not now.has_quorum:
-        missing = now.quorum - now.healthy
-        return (*_pips(snapshot), Span(" NO QUORUM ", "alert"), Span(f" {text}{missing} missing", "bad"))
+        answer = sum(row.reading.answered for row in snapshot.voters)
+        text = f" {answer} of {now.voters} voters answer · quorum {now.quorum} · writes are refused"
+        return (*_pips(snapshot), Span(" NO QUORUM ", "alert"), Span(text, "bad"))
     if now.may_fail == 0:
         return (*_pips(snapshot), Span(text, "strong"), Span(" NONE MORE MAY FAIL ", "caution"))
     return (*_pips(snapshot), Span(text, "strong"), Span(f"{now.may_fail} more may fail", "ok"))
@@ -209,9 +212,11 @@ def detail_lines(
         text = column.text(snapshot, row)
         if column.key not in SAID and text not in ("", "-"):
             rest.append([Span(f"{column.title} ", "dim"), Span(text)])
-    paragraphs = [(_loss(snapshot, row),), _condition(snapshot, row), joined([_place(row), *rest], DOT)]
+    known = row.member is not None or row.reading.status is not None
+    first: Line = (_loss(snapshot, row),) if known else (Span(clean(row.name, 40), "strong"),)
+    paragraphs = [first, _condition(snapshot, row), joined([_place(row), *rest], DOT)]
     lines: list[Line] = []
-    for n, paragraph in enumerate(paragraphs):
-        mark = Span(" ▸ " if n == 0 else "   ", "title")
-        lines += [(mark, *line) for line in wrapped(paragraph, width - 4)]
+    for paragraph in paragraphs:
+        for line in wrapped(paragraph, width - 4):
+            lines.append((Span("   " if lines else " ▸ ", "title"), *line))
     return lines

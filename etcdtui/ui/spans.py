@@ -14,19 +14,12 @@ class Span(NamedTuple):
 
     text: str
     tone: str = ""
-    """A name of `TONES`, or empty for the ordinary colour."""
+    """A name of `etcdtui.ui.tones.STYLES`, or empty for the ordinary colour."""
     action: str = ""
     """Textual action a mouse click runs, empty for none."""
 
 
 Line = tuple[Span, ...]
-
-TONES: tuple[str, ...] = (
-    "ok", "warn", "bad", "dim", "strong", "leader", "learner", "key", "title", "badge", "caution", "alert",
-)  # fmt: skip
-"""Every tone; the style sheet has a component class ``tone--NAME`` for each."""
-
-COMPONENTS: set[str] = {f"tone--{tone}" for tone in TONES}
 
 
 def width_of(line: Sequence[Span]) -> int:
@@ -46,9 +39,11 @@ def fitted(line: Sequence[Span], width: int) -> Line:
     out: list[Span] = []
     for span in line:
         room = width - width_of(out)
-        if room <= 0:
+        text = cut(span.text, room)
+        if text:
+            out.append(span._replace(text=text))
+        if text != span.text:
             break
-        out.append(span._replace(text=cut(span.text, room)))
     return tuple(out)
 
 
@@ -71,7 +66,7 @@ def wrapped(line: Sequence[Span], width: int) -> list[Line]:
                 lines.append([])
                 used = 0
             if used or word.strip():
-                piece = word if cell_len(word) <= width else cut(word, width)
+                piece = word if cell_len(word) <= width else cut(word.rstrip(), width)
                 lines[-1].append(span._replace(text=piece))
                 used += cell_len(piece)
     return [tuple(one) for one in lines]

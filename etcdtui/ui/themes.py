@@ -20,6 +20,9 @@ COLOURS = ("primary", "secondary", "accent", "foreground", "background", "surfac
            "success", "warning", "error")  # fmt: skip
 """Keys that take a colour; `primary` must be there."""
 VARIABLES = ("tone-leader", "tone-learner", "tone-dim", "on-loud", "bar", "cursor", "cursor-blurred")
+STYLE_VARIABLES = ("tone-dim-style", "cursor-style", "cursor-blurred-style")
+"""Theme variables that take a text style, such as ``reverse`` or ``bold underline``."""
+_STYLES = {"none", "bold", "dim", "italic", "underline", "reverse", "strike", "not"}
 """The console's own theme variables; see `defaults` for what they are without a theme's word."""
 _ANSI = {"black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"}
 
@@ -37,10 +40,15 @@ class ThemeSpec:
 
     def to_textual(self) -> Theme:
         """Textual's own object."""
-        from textual.theme import Theme
+        from textual.theme import BUILTIN_THEMES, Theme
 
+        variables = dict(self.variables)
+        if self.ansi:
+            # Textual's style sheets need variables that only its own ansi themes have.
+            basis = BUILTIN_THEMES["ansi-dark" if self.dark else "ansi-light"]
+            variables = {**basis.variables, **variables}
         kwargs: dict[str, Any] = dict(self.colours)
-        return Theme(name=self.name, dark=self.dark, ansi=self.ansi, variables=dict(self.variables), **kwargs)
+        return Theme(name=self.name, dark=self.dark, ansi=self.ansi, variables=variables, **kwargs)
 
 
 def defaults(theme: Theme) -> dict[str, str]:
@@ -56,6 +64,7 @@ def defaults(theme: Theme) -> dict[str, str]:
         "bar": panel,
         "cursor": panel,
         "cursor-blurred": theme.surface or background,
+        **dict.fromkeys(STYLE_VARIABLES, "none"),
     }
 
 
@@ -119,7 +128,10 @@ def _checked(file: Path, text: str, data: Mapping[Any, Any]) -> ThemeSpec:
             raise wrong(f"variables.{key}", "expected a name of small letters, digits and dashes")
         if key in VARIABLES and not is_colour(value):
             raise wrong(f"variables.{key}", colour)
-        if not isinstance(value, str) or re.search(r"[;{}]", value):
+        words = value.split() if isinstance(value, str) else []
+        if key in STYLE_VARIABLES and not (words and _STYLES.issuperset(words)):
+            raise wrong(f"variables.{key}", f"expected words of {', '.join(sorted(_STYLES))}")
+        if not words or not re.fullmatch(r"[\w#%$. -]+", value):
             raise wrong(f"variables.{key}", "expected a colour or a text style")
     colours = {k: data[k] for k in COLOURS if k in data}
     return ThemeSpec(name, file, data.get("dark", True), data.get("ansi", False), colours, dict(variables))

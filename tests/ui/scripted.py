@@ -136,15 +136,15 @@ def newer() -> ClusterSnapshot:
     rows = []
     for row in base.rows:
         assert row.reading.status is not None
-        status = replace(row.reading.status, version="3.6.1", storage_version="3.6.0", db_size_quota=2147483648,
+        status = replace(row.reading.status, version="3.6.1", storage_version="3.6.0", db_size_quota=2**31,
                          downgrade_enabled=False, downgrade_target_version="")  # fmt: skip
         rows.append(replace(row, reading=replace(row.reading, status=status)))
     return replace(base, rows=tuple(rows))
 
 
 SCENES: Mapping[str, Callable[[], ClusterSnapshot]] = {
-    "healthy": healthy, "five": lambda: healthy(5), "leader_killed": leader_killed, "quorum_lost": quorum_lost,
-    "learner": with_learner, "nospace": nospace, "frozen": frozen, "not_permitted": not_permitted,
+    "healthy": healthy, "five": lambda: healthy(5), "leader_killed": leader_killed,
+    "quorum_lost": quorum_lost, "learner": with_learner, "nospace": nospace, "frozen": frozen, "not_permitted": not_permitted,
     "before_first": before_first, "newer": newer,
 }  # fmt: skip
 

@@ -30,7 +30,7 @@ class Terminal:
             [sys.executable, "-m", module, str(command_read), str(reply_write), *args],
             stdin=slave, stdout=slave, stderr=slave, pass_fds=(command_read, reply_write), env=env,
             cwd=Path(__file__).resolve().parents[2],
-            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         for fd in (slave, command_read, reply_write):
             os.close(fd)

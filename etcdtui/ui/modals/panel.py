@@ -29,11 +29,12 @@ class Panel(ModalScreen[T]):
     Panel { align: center bottom; background: transparent; }
     Panel #panel { width: 100%; height: auto; max-height: 80%; background: $bar; border-top: heavy $accent; }
     Panel #panel-title { height: 1; padding: 0 1; }
-    Panel #panel-scroll { height: auto; padding: 0 1; scrollbar-size: 1 1; background: $bar; }
+    Panel #panel-scroll { height: auto; max-height: 55vh; padding: 0 1; scrollbar-size: 1 1; }
+    Panel #panel-scroll { background: $bar; }
     Panel #panel-text { height: auto; }
     Panel #panel-hint { height: 1; padding: 0 1; color: $tone-dim; }
     Panel.-tall #panel { height: 80%; }
-    Panel.-tall #panel-scroll { height: 1fr; }
+    Panel.-tall #panel-scroll { height: 1fr; max-height: 100%; }
     Panel Input { background: $background; border: none; height: 1; margin: 0 1; padding: 0 1; }
     Panel Input:focus { border: none; }
     """

@@ -70,11 +70,10 @@ class HealthScreen(Panel[None]):
 
     def __init__(self, start: Callable[[], None]) -> None:
         super().__init__("health check", "c run again · Esc close")
-        self._start = start
-        self._running = False
+        self._begin_check = start
+        self._checking = False
         self._spin: Timer | None = None
         self._last = ""
-        self.add_class("-tall")
 
     def on_mount(self) -> None:
         """Run it at once."""
@@ -82,9 +81,9 @@ class HealthScreen(Panel[None]):
 
     def action_again(self) -> None:
         """Run the checks, unless they are running."""
-        if self._running:
+        if self._checking:
             return
-        self._running = True
+        self._checking = True
         began = time.monotonic()
         frames = cycle("◐◓◑◒")
 
@@ -95,16 +94,16 @@ class HealthScreen(Panel[None]):
 
         spin()
         self._spin = self.set_interval(0.5, spin)
-        self._start()
+        self._begin_check()
 
-    def _stop(self) -> None:
-        self._running = False
+    def _checked(self) -> None:
+        self._checking = False
         if self._spin is not None:
             self._spin.stop()
 
     def show_report(self, report: HealthReport) -> None:
         """Show a result."""
-        self._stop()
+        self._checked()
         clock = time.strftime("%H:%M:%S", time.localtime(report.wall_time))
         word = Span(" HEALTHY ", "badge") if report.healthy else Span(" UNHEALTHY ", "alert")
         self._last = f"  result of {clock}"
@@ -113,5 +112,5 @@ class HealthScreen(Panel[None]):
 
     def show_error(self, reason: str) -> None:
         """The checks themselves could not be run."""
-        self._stop()
+        self._checked()
         self.heading((Span("health check  ", "title"), Span(clean(reason), "bad"), Span(self._last, "dim")))

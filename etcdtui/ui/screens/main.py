@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import DescendantFocus, Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import DataTable
 
@@ -46,24 +47,34 @@ class MainScreen(Screen[None]):
         self._lower = "timeline"
         self._hidden: tuple[Column, ...] = ()
         self._fitted: dict[str, tuple[object, tuple[Slot, ...]]] = {}
+        self._area = Size(0, 0)
+        self._header = Lines(id="header")
+        self._grid = Grid(id="endpoints")
+        self._detail = Lines(id="detail")
+        self._members_rule = Lines(id="members-rule", classes="rule")
+        self._members = Grid(id="members")
+        self._timeline_rule = Lines(id="timeline-rule", classes="rule")
+        self._timeline = Timeline(id="timeline")
+        self._keys = Lines(id="footer")
 
     def compose(self) -> ComposeResult:
-        """All panes; which ones show is decided by `_arrange`."""
-        yield Lines(id="header")
-        yield Grid(id="endpoints")
-        yield Lines(id="detail")
-        yield Lines(id="members-rule", classes="rule")
-        yield Grid(id="members")
-        yield Lines(id="timeline-rule", classes="rule")
-        yield Timeline(id="timeline")
-        yield Lines(id="footer")
+        """All panes, drawn before they are laid out: the first frame is the whole picture."""
+        self._lay_out(self.app.size)
+        yield self._header
+        yield self._grid
+        yield self._detail
+        yield self._members_rule
+        yield self._members
+        yield self._timeline_rule
+        yield self._timeline
+        yield self._keys
 
     # -- what is shown ---------------------------------------------------------------------
 
     @property
     def selected(self) -> EndpointRow | None:
         """The row the cursor is on."""
-        key = self.query_one("#endpoints", Grid).selected_key
+        key = self._grid.selected_key
         return self._snapshot.row_by_key(key) if key is not None else None
 
     @property
@@ -81,11 +92,11 @@ class MainScreen(Screen[None]):
         """Draw a snapshot."""
         follow = self._moved(snapshot)
         self._snapshot = snapshot
-        if not self.is_mounted or not self.size.width:
+        if not self._area.width:
             return
         columns, sheet = render.status_sheet(snapshot)
         self._fill("endpoints", columns, sheet, follow)
-        shown = {s.key for s in self.query_one("#endpoints", Grid).slots}
+        shown = {s.key for s in self._grid.slots}
         self._hidden = tuple(c for c in columns if c.key not in shown)
         self._fill("members", render.MEMBER_COLUMNS, render.member_sheet(snapshot), None)
         self.show_header()
@@ -94,21 +105,21 @@ class MainScreen(Screen[None]):
 
     def show_header(self) -> None:
         """Draw the header's two lines."""
-        lines = render.header_lines(self._snapshot, self._read_only, self.size.width)
-        self.query_one("#header", Lines).show(lines)
+        lines = render.header_lines(self._snapshot, self._read_only, self._area.width)
+        self._header.show(lines)
 
     def show_detail(self) -> None:
         """Draw what there is to know of the selected row."""
-        lines = render.detail_lines(self._snapshot, self.selected, self._hidden, self.size.width)
-        self.query_one("#detail", Lines).show(lines)
+        lines = render.detail_lines(self._snapshot, self.selected, self._hidden, self._area.width)
+        self._detail.show(lines)
 
     def add_events(self, events: Iterable[Event]) -> None:
         """Put events into the timeline."""
-        self.query_one(Timeline).add(events)
+        self._timeline.add(events)
 
     def _moved(self, snapshot: ClusterSnapshot) -> str | None:
         """The new key of the selected row when it got another one, as when its member became known."""
-        row = self.selected if self.is_mounted else None
+        row = self.selected
         if row is None or snapshot.row_by_key(row.key) is not None:
             return None
         for new in snapshot.rows:
@@ -122,16 +133,18 @@ class MainScreen(Screen[None]):
         slots = self._slots(pane, columns, texts, sheet)
         index = [sheet.columns.index(s.key) for s in slots]
         rows = tuple((key, tuple(cells[i] for i in index)) for key, cells in sheet.rows)
-        self.query_one(f"#{pane}", Grid).show(slots, Sheet(tuple(s.key for s in slots), rows), follow)
+        (self._grid if pane == "endpoints" else self._members).show(
+            slots, Sheet(tuple(s.key for s in slots), rows), follow
+        )
 
     def _slots(
         self, pane: str, columns: Sequence[ColumnInfo], texts: dict[str, list[str]], sheet: Sheet
     ) -> tuple[Slot, ...]:
         """The visible columns. They rest: only other rows, sizes or a value that grew move them."""
         lines = 2 if pane == "endpoints" else 1
-        room = self.size.width
+        room = self._area.width
         new = everything(columns, texts, lines) if self._wide else fit(columns, texts, room, lines)
-        situation = (sheet.columns, sheet.keys, self.size.width, self._wide)
+        situation = (sheet.columns, sheet.keys, self._area.width, self._wide)
         before, old = self._fitted.get(pane, (None, ()))
         widths = {s.key: s.width for s in old}
         same = situation == before and [s.key for s in new] == [s.key for s in old]
@@ -144,8 +157,8 @@ class MainScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """Give every pane its lines. The lower two take turns when there is no room for both."""
-        width, height = self.size
-        grid, members = self.query_one("#endpoints", Grid), self.query_one("#members", Grid)
+        width, height = self._area
+        grid, members = self._grid, self._members
         detail = 4 if height < 36 else 5
         bar = 1 if self._wide else 0
         upper = min(grid.line_count + bar, max(4, height - 2 - detail - 1 - 1 - 3))
@@ -154,11 +167,11 @@ class MainScreen(Screen[None]):
         show_members = both or self._lower == "members"
         show_timeline = both or self._lower == "timeline"
         self._set(grid, upper)
-        self._set(self.query_one("#detail"), detail)
+        self._set(self._detail, detail)
         self._set(members, members.line_count if both else max(1, left - 1))
         members.display = show_members
-        self.query_one("#timeline-rule").display = both
-        self.query_one(Timeline).display = show_timeline
+        self._timeline_rule.display = both
+        self._timeline.display = show_timeline
         self._rules(both, width)
 
     @staticmethod
@@ -177,7 +190,7 @@ class MainScreen(Screen[None]):
             used = sum(len(s.text) for s in tabs)
             return (Span("──", "dim"), *tabs, Span("─" * max(0, width - used - 2), "dim"))
 
-        members, timeline = self.query_one("#members-rule", Lines), self.query_one("#timeline-rule", Lines)
+        members, timeline = self._members_rule, self._timeline_rule
         focused = self.pane
         if both:
             members.show([rule(tab(2, "members", focused == "members"))])
@@ -190,14 +203,18 @@ class MainScreen(Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Lay everything out anew."""
-        if event.size.width:
-            self.query_one("#footer", Lines).show([self._footer(event.size.width)])
-            self.show(self._snapshot)
+        if event.size.width and event.size != self._area:
+            self._lay_out(event.size)
+
+    def _lay_out(self, size: Size) -> None:
+        self._area = size
+        self._keys.show([self._footer(size.width)])
+        self.show(self._snapshot)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """The detail follows the cursor; the cursor in the member list takes the grid's along."""
         event.stop()
-        members, grid = self.query_one("#members", Grid), self.query_one("#endpoints", Grid)
+        members, grid = self._members, self._grid
         if event.data_table is members and members.has_focus and members.selected_key in grid.keys:
             grid.move_cursor(row=grid.keys.index(members.selected_key))
         self.show_detail()
@@ -210,7 +227,7 @@ class MainScreen(Screen[None]):
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """The focused pane's title is lit."""
         del event
-        if self.size.width:
+        if self._area.width:
             self._arrange()
 
     def focus_pane(self, pane: str) -> None:
@@ -227,7 +244,7 @@ class MainScreen(Screen[None]):
     def toggle_wide(self) -> bool:
         """Show all columns, scrolled sideways, or those that fit; which it is now."""
         self._wide = not self._wide
-        grid = self.query_one("#endpoints", Grid)
+        grid = self._grid
         grid.set_class(self._wide, "-wide")
         grid.fixed_columns = 2 if self._wide else 0
         self.show(self._snapshot)

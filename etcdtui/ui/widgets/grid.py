@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Self
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -13,7 +13,8 @@ from textual.widgets import DataTable
 
 from etcdtui.model.delta import Cell, Sheet, changed_cells
 from etcdtui.ui.fit import Slot, title_lines
-from etcdtui.ui.spans import COMPONENTS, cut
+from etcdtui.ui.spans import cut
+from etcdtui.ui.tones import Variables, tone_style, variables_of
 
 
 class Grid(DataTable[Text]):
@@ -24,7 +25,6 @@ class Grid(DataTable[Text]):
     key under it is kept here and looked up again.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     _silent = False
     """Whether `refresh` is left out; read by it before `__init__` is through."""
 
@@ -38,7 +38,7 @@ class Grid(DataTable[Text]):
         )
         self._slots: tuple[Slot, ...] = ()
         self._sheet = Sheet()
-        self._tones: dict[str, Style] = {}
+        self._variables: Variables = ()
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -101,9 +101,7 @@ class Grid(DataTable[Text]):
         return Text(text, style=self._tone(cell.tone), no_wrap=True, end="")
 
     def _tone(self, tone: str) -> Style:
-        if tone and tone not in self._tones:
-            self._tones[tone] = self.get_component_rich_style(f"tone--{tone}", partial=True)
-        return self._tones.get(tone, Style.null())
+        return tone_style(tone, variables_of(self.app)) if tone else Style.null()
 
     def _title(self, slot: Slot, height: int) -> Text:
         lines = title_lines(slot.title, slot.width)
@@ -116,6 +114,7 @@ class Grid(DataTable[Text]):
         index, top, left = self.cursor_row, self.scroll_y, self.scroll_x
         same_columns = slots == self._slots
         self._slots, self._sheet = slots, sheet
+        self._variables = variables_of(self.app)
         self.clear(columns=not same_columns)
         if not same_columns:
             height = max((len(title_lines(s.title, s.width)) for s in slots), default=1)
@@ -128,7 +127,8 @@ class Grid(DataTable[Text]):
             keys = sheet.keys
             row = keys.index(key) if key in keys else min(index, len(keys) - 1)
             self.move_cursor(row=row, scroll=False)
-        self.call_after_refresh(self.scroll_to, left, top, animate=False)
+        if left or top:
+            self.call_after_refresh(self.scroll_to, left, top, animate=False)
 
     def go(self, where: str) -> None:
         """Move the cursor (or, sideways, the view) as vim's keys say."""
@@ -149,8 +149,6 @@ class Grid(DataTable[Text]):
 
     def notify_style_update(self) -> None:
         """Colours come from the theme: draw every cell anew when they are others now."""
-        if self._slots:
-            old, self._tones = self._tones, {}
-            if any(self._tone(tone) != style for tone, style in old.items()):
-                self._rebuild(self._slots, self._sheet, None)
+        if self._slots and variables_of(self.app) != self._variables:
+            self._rebuild(self._slots, self._sheet, None)
         super().notify_style_update()

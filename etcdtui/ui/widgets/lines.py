@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,17 +10,19 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from etcdtui.ui.spans import COMPONENTS, Line
+from etcdtui.ui.spans import Line
+from etcdtui.ui.tones import tone_style, variables_of
 
 
 def strip_of(widget: Widget, line: Line, width: int) -> Strip:
     """A line drawn in a widget's colours, padded or cropped to `width` cells."""
     base = widget.rich_style
+    variables = variables_of(widget.app)
     segments = []
     for span in line:
         style = base
         if span.tone:
-            style += widget.get_component_rich_style(f"tone--{span.tone}", partial=True)
+            style += tone_style(span.tone, variables)
         if span.action:
             style += Style(meta={"@click": span.action})
         segments.append(Segment(span.text, style))
@@ -54,8 +55,6 @@ def difference(old: Line, new: Line) -> tuple[int, int] | None:
 
 class Lines(Widget):
     """Lines of spans. Give it a height in the style sheet."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

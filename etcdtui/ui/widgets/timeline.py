@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from textwrap import wrap
-from typing import ClassVar
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -14,7 +13,7 @@ from textual.strip import Strip
 from etcdtui.model.events import Event
 from etcdtui.model.health import Severity
 from etcdtui.model.text import clean
-from etcdtui.ui.spans import COMPONENTS, Line, Span
+from etcdtui.ui.spans import Line, Span
 from etcdtui.ui.widgets.lines import strip_of
 
 GLYPH = {
@@ -40,8 +39,6 @@ def event_lines(event: Event, width: int) -> list[Line]:
 
 class Timeline(ScrollView, can_focus=True):
     """A list of events."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)

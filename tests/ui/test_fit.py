@@ -1,0 +1,71 @@
+"""Which columns fit where, and text cut and wrapped to terminal cells."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from etcdtui.ui.fit import fit, title_lines, title_width
+from etcdtui.ui.render import MEMBER_COLUMNS, status_sheet
+from etcdtui.ui.spans import Span, cut, fitted, spread, width_of, wrapped
+from tests.ui.scripted import Ep as _Ep
+from tests.ui.scripted import newer, snapshot
+
+COLUMNS, SHEET = status_sheet(newer())
+TEXTS = {key: [cells[i].text for _, cells in SHEET.rows] for i, key in enumerate(SHEET.columns)}
+
+
+@pytest.mark.parametrize("width", range(80, 240, 7))
+def test_what_is_shown_fits(width: int) -> None:
+    slots = fit(COLUMNS, TEXTS, width)
+    assert sum(s.width + s.gap for s in slots[:-1]) + slots[-1].width <= width
+    keys = [s.key for s in slots]
+    assert {"state", "name", "id", "version", "db_size", "raft_term", "raft_index"} <= set(keys)
+    assert keys == [c.key for c in COLUMNS if c.key in keys]
+
+
+def test_more_room_never_shows_fewer_columns() -> None:
+    counts = [len(fit(COLUMNS, TEXTS, width)) for width in range(80, 300)]
+    assert counts[-1] == len(COLUMNS)
+    assert counts[0] >= 8
+
+
+def test_long_names_give_way_before_columns_do() -> None:
+    long = "etcd-with-a-very-long-name.example"
+    columns, sheet = status_sheet(snapshot([_Ep(long), _Ep("n2")]))
+    texts = {key: [cells[i].text for _, cells in sheet.rows] for i, key in enumerate(sheet.columns)}
+    slots = {s.key: s for s in fit(columns, texts, 80)}
+    assert "raft_index" in slots or "raft_term" in slots
+    assert sum(s.width + s.gap for s in slots.values()) <= 81
+
+
+def test_addresses_are_cut_when_they_are_too_long() -> None:
+    texts = {c.key: ["https://some-host.with-a-long.domain.example:2379"] for c in MEMBER_COLUMNS}
+    texts["id"], texts["status"], texts["name"] = ["8211f1d0f64f3269"], ["started"], ["n1"]
+    slots = fit(MEMBER_COLUMNS, texts, 80, 1)
+    assert sum(s.width + s.gap for s in slots) <= 81
+
+
+def test_titles_break_between_words() -> None:
+    assert title_width("percentage not in use") == 10
+    assert title_lines("raft applied index", 12) == ["raft applied", "index"]
+
+
+@given(st.text(max_size=30), st.integers(0, 20))
+def test_cut_never_exceeds_its_width(text: str, width: int) -> None:
+    assert cell_len(cut(text, width)) <= max(0, width)
+
+
+@given(st.lists(st.text("ab 漢", max_size=12), max_size=6), st.integers(1, 20))
+def test_lines_fit_and_wrapping_loses_no_short_word(words: list[str], width: int) -> None:
+    line = tuple(Span(w) for w in words)
+    assert width_of(fitted(line, width)) <= width
+    assert width_of(spread(line, (Span("x"),), width)) <= width
+    for one in wrapped(line, width):
+        assert cell_len("".join(s.text for s in one).rstrip()) <= width
+    letters = "".join("".join(w.split()) for w in words)
+    out = "".join("".join(s.text.split()) for one in wrapped(line, width) for s in one)
+    if all(cell_len(part) <= width for w in words for part in w.split()):
+        assert out == letters
