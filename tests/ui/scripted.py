@@ -144,8 +144,8 @@ def newer() -> ClusterSnapshot:
 
 SCENES: Mapping[str, Callable[[], ClusterSnapshot]] = {
     "healthy": healthy, "five": lambda: healthy(5), "leader_killed": leader_killed,
-    "quorum_lost": quorum_lost, "learner": with_learner, "nospace": nospace, "frozen": frozen, "not_permitted": not_permitted,
-    "before_first": before_first, "newer": newer,
+    "quorum_lost": quorum_lost, "learner": with_learner, "nospace": nospace, "frozen": frozen,
+    "not_permitted": not_permitted,    "before_first": before_first, "newer": newer,
 }  # fmt: skip
 
 
