@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,9 +117,13 @@ def _until_promoted(etcd: EtcdWriter, member_id: int) -> None:
     while True:
         try:
             return etcd.member_promote(member_id, 3)
-        except Refused:
+        except (DeadlineExceeded, Refused) as exc:
+            # A promotion that was sent and not answered may have happened all the same.
+            if "can only promote a learner member" in exc.details and "in sync" not in exc.details:
+                return None
             if time.monotonic() > deadline:
                 raise
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize("version", ["3.5", "3.4"])
@@ -144,9 +149,21 @@ def test_a_learner_joins_waits_and_is_promoted(tmp_path: Path, version: str, con
         _until_promoted(etcd, added.id)
         assert [m.is_learner for m in etcd.member_list(2)] == [False, False]
         with pytest.raises(Refused, match="a voter already"):
-            etcd.member_promote(added.id, 3)
+            _unless_timed_out(lambda: etcd.member_promote(added.id, 3))
         _until_removed(etcd, added.id)
         assert len(etcd.member_list(2)) == 1
+
+
+def _unless_timed_out(call: Callable[[], None]) -> None:
+    """On a busy machine two voters may lose each other for a moment: then ask again."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return call()
+        except (DeadlineExceeded, Refused) as exc:
+            busy = isinstance(exc, DeadlineExceeded) or "timed out" in exc.details or "leader" in exc.details
+            if not busy or time.monotonic() > deadline:
+                raise
 
 
 def _until_answers(etcd: EtcdWriter) -> None:
@@ -167,8 +184,11 @@ def _until_removed(etcd: EtcdWriter, member_id: int) -> None:
     while True:
         try:
             return etcd.member_remove(member_id, 3)
-        except Refused as exc:
-            assert "unhealthy cluster" in exc.details
+        except (DeadlineExceeded, Refused) as exc:
+            if "member not found" in exc.details:
+                return None
+            busy = isinstance(exc, DeadlineExceeded) or "timed out" in exc.details or "leader" in exc.details
+            assert busy or "unhealthy cluster" in exc.details
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
