@@ -96,6 +96,15 @@ class Reading:
     """When the attempt ended, monotonic seconds."""
     answered_at: float | None = None
     """When `status` was received, monotonic seconds; older than `read_at` when it was lost."""
+    steady_rtt: float | None = None
+    """The round-trip time smoothed, at rest while it stays about the same; None until there are two."""
+
+    @property
+    def shown_rtt(self) -> float | None:
+        """The round-trip time to show, in seconds; None when the endpoint does not answer."""
+        if not self.answered:
+            return None
+        return self.rtt if self.steady_rtt is None else self.steady_rtt
 
     @property
     def answered(self) -> bool:

@@ -161,7 +161,7 @@ STATUS_COLUMNS: tuple[Column, ...] = (
         "rtt",
         "RTT",
         6,
-        lambda _, r: coarse_rtt(r.reading.rtt if r.reading.answered else None),
+        lambda _, r: coarse_rtt(r.reading.shown_rtt),
         lambda _, r: r.reading.rtt if r.reading.answered else None,
         rank=2,
         right=True,

@@ -36,15 +36,31 @@ def si_bytes(size: int | None) -> str:
     return f"{value:.1f} {_UNITS[exponent]}" if value < 10 else f"{value:.0f} {_UNITS[exponent]}"
 
 
+_RTT_STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, *(n / 2 for n in range(2, 41)))
+
+
 def coarse_rtt(seconds: float | None) -> str:
-    """A round-trip time in steps so coarse that a quiet network shows a resting figure."""
+    """A round-trip time as the coarse step it falls into: ``≤5ms``, ``≤0.5s``."""
     if seconds is None:
         return "-"
-    ms = seconds * 1000
-    for limit in (5, 10, 20, 50, 100, 200, 500):
-        if ms <= limit:
-            return f"≤{limit}ms"
-    return f"{math.ceil(ms / 500) * 0.5:.1f}s"
+    step = next((s for s in _RTT_STEPS if seconds <= s), _RTT_STEPS[-1])
+    return f"≤{step * 1000:g}ms" if step < 0.5 else f"≤{step:g}s"
+
+
+def steady_rtt(shown: float | None, sample: float) -> float:
+    """The round-trip time to show after one more sample, in seconds.
+
+    An exponential mean (an eighth of the way to each sample) that does not leave its step of
+    `coarse_rtt` before it is a quarter beyond it, so that a quiet network shows a resting figure.
+    """
+    if shown is None:
+        return sample
+    mean = shown + (sample - shown) / 8
+    step = next((s for s in _RTT_STEPS if shown <= s), _RTT_STEPS[-1])
+    if step < mean <= step * 1.25:
+        return step
+    lower = max((s for s in _RTT_STEPS if s < step), default=0.0)
+    return max(mean, lower * 1.001) if lower * 0.75 < mean <= lower else mean
 
 
 def duration(seconds: float) -> str:

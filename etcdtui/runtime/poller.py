@@ -255,7 +255,8 @@ class Poller:
             except EtcdtuiError as error:
                 self._lost(url, error)
             else:
-                self._store(url, lambda _: answered(status, began, time.monotonic()))
+                ended = time.monotonic()
+                self._store(url, lambda old: answered(old, status, began, ended))
                 self._look_closer(status)
 
         return read

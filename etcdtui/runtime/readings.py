@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from etcdtui.errors import EtcdError, EtcdtuiError, NotPermitted, SiteError
 from etcdtui.model.cluster import Alarm, EndpointStatus, Member, Node, Reading, State
+from etcdtui.model.text import steady_rtt
 
 
 @dataclass
@@ -24,9 +25,12 @@ class Known:
     site_error: str = ""
 
 
-def answered(status: EndpointStatus, began: float, ended: float) -> Reading:
+def answered(previous: Reading, status: EndpointStatus, began: float, ended: float) -> Reading:
     """The reading of an endpoint that answered."""
-    return Reading(None, status, "", ended - began, ended, ended)
+    rtt = ended - began
+    # The first call also pays for the connection: it is no measure of the network.
+    steady = steady_rtt(previous.steady_rtt, rtt) if previous.answered else None
+    return Reading(None, status, "", rtt, ended, ended, steady)
 
 
 def lost(previous: Reading, error: EtcdtuiError, ended: float) -> Reading:

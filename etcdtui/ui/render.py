@@ -179,7 +179,7 @@ def _condition(snapshot: ClusterSnapshot, row: EndpointRow) -> Line:
     if reading.answered:
         errors = errors_text(snapshot, row)
         says = (Span(f"errors: {errors}", "bad"),) if errors else (Span("no errors", "dim"),)
-        return joined([[Span(sign, tone)], [Span(f"answers in {coarse_rtt(reading.steady_rtt)}")], says], DOT)
+        return joined([[Span(sign, tone)], [Span(f"answers in {coarse_rtt(reading.shown_rtt)}")], says], DOT)
     if reading.answered_at is not None:
         sign += f" {duration(snapshot.taken_at - reading.answered_at)}"
     return joined([[Span(sign, tone)], [Span(clean(reading.reason))]], DOT)

@@ -1,6 +1,6 @@
 import pytest
 
-from etcdtui.model.text import clean, coarse_rtt, duration, plural, si_bytes
+from etcdtui.model.text import clean, coarse_rtt, duration, plural, si_bytes, steady_rtt
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,27 @@ def test_clean_limits_its_length() -> None:
 
 
 def test_figures_for_people() -> None:
-    assert [coarse_rtt(x) for x in (None, 0.001, 0.0049, 0.03, 0.3, 0.7)] == [
+    assert [coarse_rtt(x) for x in (None, 0.001, 0.0049, 0.03, 0.3, 0.7, 99)] == [
         "-",
         "≤5ms",
         "≤5ms",
         "≤50ms",
-        "≤500ms",
-        "1.0s",
+        "≤0.5s",
+        "≤1s",
+        "≤20s",
     ]
     assert [duration(x) for x in (4.9, 190, 7500, 273600)] == ["4s", "3m10s", "2h05m", "3d04h"]
     assert (plural(1, "voter"), plural(2, "voter")) == ("1 voter", "2 voters")
+
+
+def test_a_shown_round_trip_time_rests_and_still_follows() -> None:
+    shown = steady_rtt(None, 0.004)
+    for sample in (0.002, 0.012, 0.004, 0.015, 0.003, 0.006):
+        shown = steady_rtt(shown, sample)
+        assert coarse_rtt(shown) == "≤5ms"
+    for _ in range(20):
+        shown = steady_rtt(shown, 0.08)
+    assert coarse_rtt(shown) == "≤100ms"
+    for _ in range(40):
+        shown = steady_rtt(shown, 0.004)
+    assert coarse_rtt(shown) == "≤5ms"

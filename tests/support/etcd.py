@@ -180,6 +180,7 @@ def make_cluster(
     election_ms: int = 500,
 ) -> EtcdCluster:
     """A cluster that is not started yet, bootstrapped statically as in the classic guide."""
+    root.mkdir(parents=True, exist_ok=True)
     binary = etcd_binary(version)
     ports = free_ports(2 * size)
     scheme = "https" if tls else "http"
