@@ -260,6 +260,22 @@ def test_a_process_that_ends_at_once_is_not_waited_for(lab: Lab) -> None:
     assert "n1 is failed" in result.message
 
 
+def test_a_lone_process_must_stay_up_to_count_as_started(lab: Lab) -> None:
+    lab.do("stop-all", override="lab")
+    lab.proc("n1").argv.append("--no-such-flag")
+    result = lab.do("start-node", "n1")
+    assert result.outcome is Outcome.FAILED, result.message
+
+
+def test_the_override_lets_nothing_pass_that_cannot_be_overridden(lab: Lab) -> None:
+    plan = lab.plan("stop-node", "n1")
+    lab.proc("n1").kill()
+    result = run(plan, lab.context, override="lab")
+    assert (result.outcome, result.overridable) == (Outcome.REFUSED, False)
+    assert "n1 is not running" in result.message
+    assert "override" not in [phase for phase, _, _ in lab.lines()]
+
+
 def test_a_site_without_the_capability_fails_before_anything_happens(lab: Lab) -> None:
     plan = lab.plan("stop-node", "n1")
     bare = DirectContext(EndpointSite(lab.cluster), lab.context.audit)
