@@ -96,15 +96,17 @@ class Reading:
     """When the attempt ended, monotonic seconds."""
     answered_at: float | None = None
     """When `status` was received, monotonic seconds; older than `read_at` when it was lost."""
-    steady_rtt: float | None = None
-    """The round-trip time smoothed, at rest while it stays about the same; None until there are two."""
+    mean_rtt: float | None = None
+    """Exponential mean of the round-trip times in seconds; None until there are two."""
+    rtt_step: float | None = None
+    """The step of `etcdtui.model.text.rtt_step` that is shown."""
 
     @property
     def shown_rtt(self) -> float | None:
         """The round-trip time to show, in seconds; None when the endpoint does not answer."""
         if not self.answered:
             return None
-        return self.rtt if self.steady_rtt is None else self.steady_rtt
+        return self.rtt if self.rtt_step is None else self.rtt_step
 
     @property
     def answered(self) -> bool:

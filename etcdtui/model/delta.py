@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One cell as it is drawn."""
 
     text: str
@@ -15,8 +14,7 @@ class Cell:
     """What it means (``ok``, ``bad``, ``dim``, ...); the theme gives it a colour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(NamedTuple):
     """A whole table as it is drawn: column keys, and rows by key in their order."""
 
     columns: tuple[str, ...] = ()
@@ -29,8 +27,7 @@ class Sheet:
         return tuple(key for key, _ in self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class CellChange:
+class CellChange(NamedTuple):
     """One cell that is to be drawn anew."""
 
     key: str

@@ -43,24 +43,21 @@ def coarse_rtt(seconds: float | None) -> str:
     """A round-trip time as the coarse step it falls into: ``≤5ms``, ``≤0.5s``."""
     if seconds is None:
         return "-"
-    step = next((s for s in _RTT_STEPS if seconds <= s), _RTT_STEPS[-1])
+    step = rtt_step(None, seconds)
     return f"≤{step * 1000:g}ms" if step < 0.5 else f"≤{step:g}s"
 
 
-def steady_rtt(shown: float | None, sample: float) -> float:
-    """The round-trip time to show after one more sample, in seconds.
+def rtt_step(shown: float | None, seconds: float) -> float:
+    """The step a round-trip time falls into, in seconds.
 
-    An exponential mean (an eighth of the way to each sample) that does not leave its step of
-    `coarse_rtt` before it is a quarter beyond it, so that a quiet network shows a resting figure.
+    Given the step that is shown, it stays there until the time is a quarter beyond the step or a
+    quarter below the next lower one, so that a quiet network shows a resting figure.
     """
-    if shown is None:
-        return sample
-    mean = shown + (sample - shown) / 8
-    step = next((s for s in _RTT_STEPS if shown <= s), _RTT_STEPS[-1])
-    if step < mean <= step * 1.25:
-        return step
-    lower = max((s for s in _RTT_STEPS if s < step), default=0.0)
-    return max(mean, lower * 1.001) if lower * 0.75 < mean <= lower else mean
+    if shown is not None:
+        below = max((s for s in _RTT_STEPS if s < shown), default=0.0)
+        if below * 0.75 < seconds <= shown * 1.25:
+            return shown
+    return next((s for s in _RTT_STEPS if seconds <= s), _RTT_STEPS[-1])
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from etcdtui.errors import EtcdError, EtcdtuiError, NotPermitted, SiteError
 from etcdtui.model.cluster import Alarm, EndpointStatus, Member, Node, Reading, State
-from etcdtui.model.text import steady_rtt
+from etcdtui.model.text import rtt_step
 
 
 @dataclass
@@ -28,9 +28,11 @@ class Known:
 def answered(previous: Reading, status: EndpointStatus, began: float, ended: float) -> Reading:
     """The reading of an endpoint that answered."""
     rtt = ended - began
-    # The first call also pays for the connection: it is no measure of the network.
-    steady = steady_rtt(previous.steady_rtt, rtt) if previous.answered else None
-    return Reading(None, status, "", rtt, ended, ended, steady)
+    if not previous.answered:
+        # The first call also pays for the connection: it is no measure of the network.
+        return Reading(None, status, "", rtt, ended, ended)
+    mean = rtt if previous.mean_rtt is None else previous.mean_rtt + (rtt - previous.mean_rtt) / 8
+    return Reading(None, status, "", rtt, ended, ended, mean, rtt_step(previous.rtt_step, mean))
 
 
 def lost(previous: Reading, error: EtcdtuiError, ended: float) -> Reading:

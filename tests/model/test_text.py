@@ -1,6 +1,6 @@
 import pytest
 
-from etcdtui.model.text import clean, coarse_rtt, duration, plural, si_bytes, steady_rtt
+from etcdtui.model.text import clean, coarse_rtt, duration, plural, rtt_step, si_bytes
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,10 @@ def test_figures_for_people() -> None:
 
 
 def test_a_shown_round_trip_time_rests_and_still_follows() -> None:
-    shown = steady_rtt(None, 0.004)
-    for sample in (0.002, 0.012, 0.004, 0.015, 0.003, 0.006):
-        shown = steady_rtt(shown, sample)
-        assert coarse_rtt(shown) == "≤5ms"
-    for _ in range(20):
-        shown = steady_rtt(shown, 0.08)
-    assert coarse_rtt(shown) == "≤100ms"
-    for _ in range(40):
-        shown = steady_rtt(shown, 0.004)
-    assert coarse_rtt(shown) == "≤5ms"
+    assert rtt_step(None, 0.0049) == 0.005
+    assert rtt_step(0.005, 0.006) == 0.005
+    assert rtt_step(0.005, 0.0063) == 0.01
+    assert rtt_step(0.01, 0.0049) == 0.01
+    assert rtt_step(0.01, 0.0037) == 0.005
+    assert rtt_step(0.1, 0.001) == 0.005
+    assert rtt_step(None, 99) == 20
