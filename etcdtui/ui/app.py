@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -21,8 +21,10 @@ from etcdtui.ui.flow import ActionFlow
 from etcdtui.ui.keyactions import KeyActions
 from etcdtui.ui.keymap import KEYMAP_IDS, KEYS, effective, keymap_problems
 from etcdtui.ui.messages import EventHappened, FromThread, SnapshotReady
-from etcdtui.ui.ports import ActionInfo, SessionPort
 from etcdtui.ui.screens.main import MainScreen
+
+if TYPE_CHECKING:
+    from etcdtui.ui.ports import ActionInfo, SessionPort
 
 
 class EtcdtuiApp(KeyActions):

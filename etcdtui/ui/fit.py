@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 
-
-class ColumnInfo(Protocol):
-    """What fitting needs to know of a column; `etcdtui.model.columns.Column` has it."""
-
-    @property
-    def key(self) -> str:
-        """Its key."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """Its title, possibly of several words."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """The usual width of its values in terminal cells."""
-        ...
-
-    @property
-    def rank(self) -> int:
-        """0 is always shown; higher ranks give way first."""
-        ...
-
-    @property
-    def right(self) -> bool:
-        """Whether values are aligned to the right."""
-        ...
+if TYPE_CHECKING:
+    from etcdtui.ui.ports import ColumnInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One visible column."""
 
     key: str

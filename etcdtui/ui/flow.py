@@ -9,7 +9,6 @@ from etcdtui.errors import EtcdtuiError
 from etcdtui.model.cluster import EndpointRow
 from etcdtui.model.text import clean
 from etcdtui.ui.background import post, run
-from etcdtui.ui.ports import ActionInfo, SessionPort, VerdictInfo
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from etcdtui.ops.plan import Plan, Result
     from etcdtui.ui.modals.progress import ProgressPanel
     from etcdtui.ui.modals.review import Approval, Review
+    from etcdtui.ui.ports import ActionInfo, SessionPort, VerdictInfo
 
 
 class ActionFlow:

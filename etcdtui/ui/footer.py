@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from etcdtui.model.text import clean
 from etcdtui.ui.keymap import KEYS, shown
-from etcdtui.ui.ports import ActionInfo
 from etcdtui.ui.spans import Line, Span, width_of
+
+if TYPE_CHECKING:
+    from etcdtui.ui.ports import ActionInfo
 
 ALWAYS = ("help", "palette", "quit")
 """Shown whatever the width; they stand at the right end."""

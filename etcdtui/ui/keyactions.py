@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
 
 from etcdtui.model.text import clean
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
-from etcdtui.ui.ports import ActionInfo, SessionPort
 from etcdtui.ui.screens.main import MainScreen
+
+if TYPE_CHECKING:
+    from etcdtui.ui.ports import ActionInfo, SessionPort
 
 REFRESHES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Steps of the refresh interval in seconds."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from textual.app import SystemCommand
 
 from etcdtui.ui.keymap import KEYS, shown
-from etcdtui.ui.ports import ActionInfo
 
 if TYPE_CHECKING:
     from textual.app import App
+
+    from etcdtui.ui.ports import ActionInfo
 
 LEFT_OUT = frozenset({"palette", "down", "up", "left", "right", "top", "bottom", "page_down", "page_up"})
 """Keys that make no sense in a list of actions."""

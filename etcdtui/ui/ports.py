@@ -67,6 +67,35 @@ class VerdictInfo(Protocol):
         ...
 
 
+class ColumnInfo(Protocol):
+    """What fitting needs to know of a column; `etcdtui.model.columns.Column` has it."""
+
+    @property
+    def key(self) -> str:
+        """Its key."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Its title, possibly of several words."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """The usual width of its values in terminal cells."""
+        ...
+
+    @property
+    def rank(self) -> int:
+        """0 is always shown; higher ranks give way first."""
+        ...
+
+    @property
+    def right(self) -> bool:
+        """Whether values are aligned to the right."""
+        ...
+
+
 class AuditReader(Protocol):
     """The audit log, for reading."""
 

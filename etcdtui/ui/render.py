@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from etcdtui.model.cluster import GLYPHS, ClusterSnapshot, EndpointRow, RunState, State
 from etcdtui.model.columns import MEMBER_TITLES, Column, errors_text, member_cells, status_columns
@@ -25,8 +25,7 @@ SAID = frozenset({"errors", "is_leader", "is_learner", "rtt", "age"})
 """Columns that the detail says in its own words."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlainColumn:
+class PlainColumn(NamedTuple):
     """A column of the member list, as `etcdtui.ui.fit` wants it."""
 
     key: str

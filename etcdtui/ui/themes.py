@@ -51,6 +51,33 @@ class ThemeSpec:
         return Theme(name=self.name, dark=self.dark, ansi=self.ansi, variables=variables, **kwargs)
 
 
+DARK = ThemeSpec(
+    DEFAULT,
+    Path("dark.yaml"),
+    colours={
+        "primary": "#5fa8d3",
+        "secondary": "#7a8fa6",
+        "accent": "#5fa8d3",
+        "foreground": "#d5dce4",
+        "background": "#12161b",
+        "surface": "#181d24",
+        "panel": "#1f262f",
+        "success": "#7fb985",
+        "warning": "#e5b567",
+        "error": "#f07178",
+    },
+    variables={
+        "tone-leader": "#8cd0ff",
+        "tone-learner": "#c3a6ff",
+        "tone-dim": "#74808d",
+        "bar": "#1b222a",
+        "cursor": "#2b3948",
+        "cursor-blurred": "#212a34",
+    },
+)
+"""The shipped ``dark.yaml`` as it is loaded, so that the first frame does not wait for a YAML parser."""
+
+
 def defaults(theme: Theme) -> dict[str, str]:
     """Values of `VARIABLES` for a theme that does not give them: its own colours, used sensibly."""
     foreground = theme.foreground or ("#e0e0e0" if theme.dark else "#202020")
@@ -163,6 +190,9 @@ def available_themes(dirs: list[Path] | None = None) -> tuple[dict[str, ThemeSpe
 def find_theme(name: str, dirs: list[Path] | None = None) -> tuple[ThemeSpec | None, list[ConfigError]]:
     """One theme by name, reading as few files as possible: the first frame waits for it."""
     failed: list[ConfigError] = []
+    own = (paths.config_dir() / "themes").glob("*.yaml") if dirs is None else iter(dirs)
+    if name == DEFAULT and next(own, None) is None:
+        return DARK, []
     for file in reversed([f for f in _files(dirs) if f.stem == name]):
         try:
             spec = load(file)

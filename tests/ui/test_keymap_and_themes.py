@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from etcdtui import paths
 from etcdtui.errors import ConfigError, UsageError
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.keymap import KEYMAP_IDS, KEYS, keymap_problems, shown
-from etcdtui.ui.themes import available_themes, find_theme, load
+from etcdtui.ui.themes import DARK, available_themes, find_theme, load
 from tests.ui.pilot import console, shows, until
 from tests.ui.scripted import ACTIONS, ScriptedSession, healthy
 
@@ -57,6 +58,11 @@ def test_the_shipped_themes_are_fine() -> None:
     loaded, failed = available_themes(paths.theme_dirs()[:1])
     assert failed == []
     assert {"dark", "light", "high-contrast", "ansi"} <= loaded.keys()
+
+
+def test_the_built_in_default_is_the_shipped_file() -> None:
+    spec = load(paths.theme_dirs()[0] / "dark.yaml")
+    assert replace(spec, file=DARK.file) == DARK
 
 
 @pytest.mark.parametrize("name", ["dark", "light", "high-contrast", "ansi"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,12 +17,15 @@ from etcdtui.model.columns import Column
 from etcdtui.model.delta import Sheet
 from etcdtui.model.events import Event
 from etcdtui.ui import render
-from etcdtui.ui.fit import ColumnInfo, Slot, everything, fit
+from etcdtui.ui.fit import Slot, everything, fit
 from etcdtui.ui.spans import Line, Span
 from etcdtui.ui.thrift import ThriftyCompositor
 from etcdtui.ui.widgets.grid import Grid
 from etcdtui.ui.widgets.lines import Lines
 from etcdtui.ui.widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    from etcdtui.ui.ports import ColumnInfo
 
 PANES = ("endpoints", "members", "timeline")
 TIMELINE_LEAST = 4
