@@ -24,6 +24,8 @@ STYLES: Mapping[str, str] = {
     "badge": "bold $on-loud on $accent",
     "caution": "bold $on-loud on $warning",
     "alert": "bold $on-loud on $error",
+    "cursor": "$cursor-style on $cursor",
+    "cursor-blurred": "$cursor-blurred-style on $cursor-blurred",
 }
 """Tone to style, with the theme's variables. Component classes would say the same in CSS, but twelve of
 them in each of eight widgets cost a quarter of the time to the first frame."""

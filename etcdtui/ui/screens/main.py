@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.events import DescendantFocus, Resize
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.widgets import DataTable
 
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.model.columns import Column
@@ -214,16 +213,15 @@ class MainScreen(Screen[None]):
         self._keys.show([self._footer(size.width)])
         self.show(self._snapshot)
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+    def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
         """The detail follows the cursor; the cursor in the member list takes the grid's along."""
         event.stop()
-        members, grid = self._members, self._grid
-        if event.data_table is members and members.has_focus and members.selected_key in grid.keys:
-            grid.move_cursor(row=grid.keys.index(members.selected_key))
+        if event.grid is self._members and (key := self._members.selected_key) is not None:
+            self._grid.move_to(key)
         self.show_detail()
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Enter or a click on the selected row opens all its values."""
+    def on_grid_selected(self, event: Grid.Selected) -> None:
+        """A second click on a row opens all its values."""
         event.stop()
         self.call_later(self.app.run_action, "details")
 
@@ -249,7 +247,7 @@ class MainScreen(Screen[None]):
         self._wide = not self._wide
         grid = self._grid
         grid.set_class(self._wide, "-wide")
-        grid.fixed_columns = 2 if self._wide else 0
+        grid.fixed = 2 if self._wide else 0
         self.show(self._snapshot)
         return self._wide
 
