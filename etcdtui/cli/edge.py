@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
         code = _run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
+        code = code if _flushed() else 1
     except EtcdtuiError as error:
         complain(str(error))
         return error.exit_code
@@ -71,6 +71,19 @@ def _run(argv: Sequence[str]) -> int:
     module, name = COMMANDS[args.command].split(":")
     run: Callable[[argparse.Namespace], int] = getattr(import_module(f"etcdtui.cli.{module}"), name)
     return run(args)
+
+
+def _flushed() -> bool:
+    """Whether everything printed has arrived. Raises BrokenPipeError when the reader went away."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        complain(f"standard output cannot be written: {error.strerror}")
+        _forget_stdout()
+        return False
+    return True
 
 
 def _forget_stdout() -> None:
