@@ -189,7 +189,8 @@ class Dialer(Protocol):
 
 
 READ_CALLS: tuple[str, ...] = (
-    "target", "status", "member_list", "alarms", "get", "get_prefix", "hash_kv", "snapshot", "on_disconnect", "close",
+    "target", "status", "member_list", "alarms", "get", "get_prefix",
+    "hash_kv", "snapshot", "on_disconnect", "close",
 )  # fmt: skip
 """The names a read-only console can reach."""
 

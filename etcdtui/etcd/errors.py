@@ -122,3 +122,25 @@ def is_stale_token(error: EtcdError) -> bool:
 def is_permission_denied(error: EtcdError) -> bool:
     """Whether it is exactly etcd's ErrPermissionDenied, which `endpoint health` takes for healthy."""
     return isinstance(error, NotPermitted) and error.details == "etcdserver: permission denied"
+
+
+_TRANSIENT = (
+    "etcdserver: no leader",
+    "etcdserver: leader changed",
+    "etcdserver: not leader",
+    "etcdserver: server stopped",
+    "etcdserver: request timed out",
+)
+
+
+def is_transient(error: EtcdError) -> bool:
+    """Whether etcd's own client would repeat a read after it: etcd's answers of code UNAVAILABLE.
+
+    Source: ``client/v3/retry.go``, isSafeRetryImmutableRPC.
+    """
+    return isinstance(error, Refused) and error.details.startswith(_TRANSIENT)
+
+
+def is_auth_not_enabled(error: EtcdError) -> bool:
+    """Whether authentication failed only because the cluster has none; etcd's own client goes on then."""
+    return "authentication is not enabled" in error.details

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from etcdtui.errors import DeadlineExceeded, EtcdError, EtcdtuiError, Unreachable
 from etcdtui.etcd.api import EtcdReader
-from etcdtui.etcd.errors import is_permission_denied
+from etcdtui.etcd.errors import is_permission_denied, is_transient
 from etcdtui.model.cluster import Alarm, ClusterSnapshot, EndpointRow
 from etcdtui.model.findings import findings
 from etcdtui.model.health import EndpointHealth, HealthReport
@@ -22,8 +22,10 @@ from etcdtui.model.versions import parse_version
 
 LEARNER_NOTE = "learner: cannot serve linearizable reads"
 _NO_LEARNER = "rpc not supported for learner"
-_RETRY = 0.1
+_REDIAL = 0.1
 """Seconds between two attempts while the endpoint is not connected."""
+_REPEAT = 0.025
+"""Seconds between two attempts while there is no leader, etcd's client's back-off."""
 _DEADLINE = "context deadline exceeded"
 """etcdctl's words for a call that was not answered in time."""
 
@@ -87,18 +89,27 @@ def _check_row(
 
 
 def _read(reader: EtcdReader, dial_timeout: float, timeout: float) -> tuple[float, EtcdError | None]:
-    """Seconds the linearizable read took, and its error; a refused connection is tried again for a while."""
-    give_up = time.monotonic() + dial_timeout
+    """Seconds the linearizable read took, and its error.
+
+    As etcd's own client does, a read that meets an election is repeated until the deadline, and a
+    refused connection for a while; `took` covers all of it.
+    """
+    began = time.monotonic()
     while True:
-        began = time.monotonic()
+        left = began + timeout - time.monotonic()
         try:
-            reader.get(b"health", timeout)
-        except Unreachable as exc:
-            if time.monotonic() + _RETRY >= give_up:
-                return time.monotonic() - began, exc
-            time.sleep(_RETRY)
+            reader.get(b"health", max(left, 0.001))
         except EtcdError as exc:
-            return time.monotonic() - began, exc
+            took = time.monotonic() - began
+            if isinstance(exc, Unreachable):
+                pause, until = _REDIAL, dial_timeout
+            elif is_transient(exc):
+                pause, until = _REPEAT, timeout
+            else:
+                return took, exc
+            if took + pause >= until:
+                return took, exc
+            time.sleep(pause)
         else:
             return time.monotonic() - began, None
 

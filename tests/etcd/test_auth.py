@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from etcdtui.errors import EtcdError, NotPermitted, Refused
+from etcdtui.errors import EtcdError, NotPermitted
 from etcdtui.etcd.api import Credentials, EtcdWriter
 from etcdtui.etcd.errors import is_permission_denied
 from tests.etcd.conftest import Connect
@@ -71,9 +72,20 @@ def test_a_wrong_password(locked: EtcdCluster, connect: Connect) -> None:
     assert "guess-of-mine" not in f"{caught.value!r} {caught.value} {wrong!r}"
 
 
-def test_a_user_where_authentication_is_off(cluster: EtcdCluster, connect: Connect) -> None:
-    with pytest.raises(Refused, match=r"no authentication enabled \(leave the user"):
-        connect(cluster.procs[0], user=ROOT).get(b"health", 3)
+def test_a_user_where_authentication_is_off_goes_on_as_etcdctl_does(
+    tmp_path: Path, version: str, connect: Connect
+) -> None:
+    with running(tmp_path, 1, version) as open_to_all:
+        etcd = connect(open_to_all.procs[0], user=ROOT)
+        assert etcd.put(b"a", b"1", 3) > 0
+        assert etcd.get(b"a", 3) is not None
+        open_to_all.etcdctl("user", "add", "root:secret-of-root", version=version)
+        open_to_all.etcdctl("user", "grant-role", "root", "root", version=version)
+        open_to_all.etcdctl("auth", "enable", version=version)
+        # Now it counts: the next call authenticates.
+        found = etcd.get(b"a", 3)
+        assert found is not None
+        assert found.value == b"1"
 
 
 def _restart(cluster: EtcdCluster, proc: Proc, etcd: EtcdWriter) -> None:

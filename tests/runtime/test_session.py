@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,10 +91,11 @@ def test_kill_the_leader_and_watch_the_election(local: LocalSite, tmp_path: Path
         _, shot = watch.until(settled(3))
         leader = shot.leader_row
         assert leader is not None
+        killed = time.monotonic()
         result = session.execute(session.prepare("kill-node", leader))
         assert result.outcome is Outcome.DONE, result.message
-        _, dead = watch.until(state_of(leader.name, State.DOWN))
-        watch.until(lambda s: s.leader_row is not None and s.leader_row.name != leader.name)
+        _, dead = watch.until(state_of(leader.name, State.DOWN), since=killed)
+        watch.until(lambda s: s.leader_row is not None and s.leader_row.name != leader.name, since=killed)
         texts = [e.text for e in session.events()]
         assert any("leads in term" in t and "before" in t for t in texts) or any(
             "no leader" in t for t in texts

@@ -12,7 +12,7 @@ from etcd3 import etcdrpc
 
 from etcdtui.errors import DeadlineExceeded, EtcdError, Refused, Unreachable
 from etcdtui.etcd.api import Credentials, Target
-from etcdtui.etcd.errors import NO_ANSWER, explain, is_stale_token
+from etcdtui.etcd.errors import NO_ANSWER, explain, is_auth_not_enabled, is_stale_token
 from etcdtui.etcd.rpc.client import Client, fault
 from etcdtui.etcd.rpc.disconnect import Disconnects
 
@@ -31,6 +31,8 @@ class Calls:
         self._auth = etcdrpc.AuthStub(self.client.channel)
         self._auth_lock = threading.Lock()
         self._token: Metadata = None
+        # The server said that it has no users; it is asked again only when it demands one.
+        self._auth_off = False
 
     def call(self, method: Any, request: Any, timeout: float, *, token_first: bool = True) -> Any:
         """Make one unary call within `timeout` seconds; raises the EtcdError family.
@@ -44,7 +46,7 @@ class Calls:
         """
         deadline = time.monotonic() + timeout
         token = self._token
-        if token is None and token_first and self._credentials is not None:
+        if token is None and token_first and self._credentials is not None and not self._auth_off:
             token = self._authenticate(None, deadline, timeout)
         try:
             return self._once(method, request, timeout, deadline, token)
@@ -63,7 +65,7 @@ class Calls:
         if self._fault is not None:
             raise self._fault
         deadline = time.monotonic() + timeout
-        if self._token is None and self._credentials is not None:
+        if self._token is None and self._credentials is not None and not self._auth_off:
             self._authenticate(None, deadline, timeout)
         for attempt in (1, 2):
             token, started = self._token, False
@@ -117,7 +119,14 @@ class Calls:
     def _ask_token(self, deadline: float, timeout: float) -> Metadata:
         user = self._credentials or Credentials("", "")
         request = etcdrpc.AuthenticateRequest(name=user.user, password=user.password)
-        answer = self._once(self._auth.Authenticate, request, timeout, deadline, None)
+        try:
+            answer = self._once(self._auth.Authenticate, request, timeout, deadline, None)
+        except EtcdError as exc:
+            if not is_auth_not_enabled(exc):
+                raise
+            # The user is not needed here; etcd's own client goes on without one too.
+            self._auth_off = True
+            return None
         return (("token", answer.token),)
 
     def _error(self, exc: Any, timeout: float) -> EtcdError:
