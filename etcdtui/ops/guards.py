@@ -179,6 +179,11 @@ def without(snapshot: ClusterSnapshot, lost: tuple[EndpointRow, ...]) -> Budget:
     return Budget(len(voters), healthy, snapshot.members_known)
 
 
+def _has_ended(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
+    """Whether the site says, now and not a while ago, that the process is gone or frozen."""
+    return not snapshot.site_error and row.node is not None and row.node.run_state in _ENDED
+
+
 def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     """Whether a voter certainly does not vote at present, so that ending it costs nothing.
 
@@ -191,14 +196,13 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     """
     if row.reading.answered or row.state is State.NOT_PERMITTED:
         return False
-    if row.node is not None and row.node.run_state in _ENDED:
+    if _has_ended(snapshot, row):
         return True
     if row.state is not State.DOWN:
         return False
     if snapshot.answers and snapshot.leader_id is None:
         return True
-    voters = snapshot.voters
-    may_vote = sum(v.reading.answered or v.node is None or v.node.run_state not in _ENDED for v in voters)
+    may_vote = sum(v.reading.answered or not _has_ended(snapshot, v) for v in snapshot.voters)
     return may_vote < budget(snapshot).quorum
 
 
@@ -214,6 +218,9 @@ def _unreadable(snapshot: ClusterSnapshot) -> _Answer | None:
     if not snapshot.members_known:
         why = clean(snapshot.members_error) or "no endpoint has given it"
         return _Answer(False, f"the member list is not known, so quorum cannot be judged: {why}", True)
+    if snapshot.members_error and snapshot.answers:
+        why = clean(snapshot.members_error)
+        return _Answer(False, f"the member list is an old one, so quorum cannot be judged: {why}", True)
     return None
 
 

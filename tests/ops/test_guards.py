@@ -259,3 +259,21 @@ def test_a_member_that_answers_is_not_out_whatever_the_node_list_says() -> None:
     nodes = tuple(node(n, RunState.STOPPED) for n in (1, 2, 3))
     snapshot = picture(listed, nodes, {url(1): answer(1), url(2): answer(2), url(3): silent()})
     assert not stopping(snapshot, 2).ok
+
+
+def test_what_the_site_said_before_it_failed_is_no_proof_that_a_process_ended() -> None:
+    snapshot = picture(
+        tuple(member(n) for n in (1, 2, 3)),
+        tuple(node(n, RunState.STOPPED) for n in (1, 2, 3)),
+        {url(n): silent() for n in (1, 2, 3)},
+    )
+    assert stopping(snapshot, 1).ok
+    assert not stopping(replace(snapshot, site_error="no route to host"), 1).ok
+
+
+def test_a_member_list_that_could_not_be_read_again_is_not_counted_on() -> None:
+    verdict = stopping(replace(simple(3), members_error="permission denied"), 2)
+    assert (verdict.ok, verdict.overridable) == (False, True)
+    assert "an old one" in verdict.reason
+    # With every endpoint silent nobody can give it, and what is out is out all the same.
+    assert stopping(replace(simple(3, down=(1, 2, 3)), members_error="no endpoint answers"), 2).ok
