@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
         code = _run(sys.argv[1:] if argv is None else argv)
-        code = code if _flushed() else 1
+        sys.stdout.flush()
     except EtcdtuiError as error:
         complain(str(error))
         return error.exit_code
@@ -60,6 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE
+    except OSError as error:
+        # A disk that is full or a terminal that is gone: print() names no file, everything else does.
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO):
+            complain(_crash(error))
+            return CRASHED
+        _forget_stdout()
+        complain(f"standard output cannot be written: {error.strerror}")
+        return 1
     except Exception as error:  # noqa: BLE001  # the last resort: a person gets a line, the log gets the rest
         complain(_crash(error))
         return CRASHED
@@ -71,19 +80,6 @@ def _run(argv: Sequence[str]) -> int:
     module, name = COMMANDS[args.command].split(":")
     run: Callable[[argparse.Namespace], int] = getattr(import_module(f"etcdtui.cli.{module}"), name)
     return run(args)
-
-
-def _flushed() -> bool:
-    """Whether everything printed has arrived. Raises BrokenPipeError when the reader went away."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        complain(f"standard output cannot be written: {error.strerror}")
-        _forget_stdout()
-        return False
-    return True
 
 
 def _forget_stdout() -> None:
