@@ -28,32 +28,33 @@ def open_terminal() -> Iterator[Opener]:
         terminal.close()
 
 
-@pytest.mark.parametrize("scene", ["healthy", "leader_killed"])
-def test_nothing_is_written_while_nothing_changes(open_terminal: Opener, scene: str) -> None:
-    terminal = open_terminal(scene)
-    assert terminal.order("same 15") == b""
+@pytest.mark.parametrize(
+    ("scene", "size"), [("healthy", (80, 24)), ("leader_killed", (120, 36)), ("healthy", (200, 50))]
+)
+def test_no_change_no_bytes_and_one_cell_at_most_200(
+    open_terminal: Opener, scene: str, size: tuple[int, int]
+) -> None:
+    terminal = open_terminal(scene, size)
+    assert terminal.order("same 10") == b""
+    if scene == "healthy":
+        written = terminal.order("bump 1")
+        assert b"1843" in written
+        assert len(written) <= 200, written
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
-def test_a_changed_cell_costs_at_most_200_bytes(open_terminal: Opener, size: tuple[int, int]) -> None:
-    terminal = open_terminal(size=size)
-    written = terminal.order("bump 1")
-    assert b"1843" in written
-    assert len(written) <= 200, written
-
-
-def test_a_hidden_panel_of_keys_does_not_blink(open_terminal: Opener) -> None:
+def test_an_open_panel_rests_and_quitting_puts_the_terminal_back(open_terminal: Opener) -> None:
     terminal = open_terminal()
     terminal.keys("?")
     terminal.settle()
     assert terminal.order("same 5") == b""
-
-
-def test_quit_and_signals_end_it_quickly_and_put_the_terminal_back(open_terminal: Opener) -> None:
-    terminal = open_terminal()
+    terminal.keys("\x1b")
+    terminal.settle()
     terminal.keys("q")
     assert terminal.wait() == 0
     assert b"\x1b[?1049l" in terminal.output
+
+
+def test_a_signal_ends_it_and_puts_the_terminal_back(open_terminal: Opener) -> None:
     terminal = open_terminal()
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.wait() == 0

@@ -206,3 +206,22 @@ async def test_the_timeline_keeps_its_place_when_scrolled() -> None:
         assert after == before
         await pilot.press("g")
         await shows(app, pilot, "event number 40")
+
+
+async def test_the_mouse_selects_rows_and_presses_keys_of_the_footer() -> None:
+    async with console(ScriptedSession(healthy())) as (app, pilot):
+        await pilot.click("#endpoints", offset=(5, 3))
+        assert app.main.selected is not None and app.main.selected.member_id == IDS[1]
+        await pilot.click("#footer", offset=(3, 0))
+        await shows(app, pilot, "health check", "HEALTHY")
+        await pilot.press("escape")
+        await pilot.click("#endpoints", offset=(5, 3))
+        await shows(app, pilot, "raft applied index", "y copy")
+
+
+async def test_no_colour_leaves_glyphs_and_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with console(ScriptedSession(quorum_lost())) as (app, _):
+        assert app.no_color
+        text = screen_text(app)
+        assert "✖ down" in text and "NO QUORUM" in text
