@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from etcdtui.sites.base import Killable, Startable
 from etcdtui.sites.endpoints import EndpointsSite
 from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
-from tests.runtime.watch import Watch, settled, state_of
+from tests.runtime.watch import Watch, settled
 from tests.support.tools import etcd
 
 QUICK = ("--heartbeat-interval=50", "--election-timeout=500")
@@ -49,7 +50,7 @@ def local(tmp_path: Path) -> Iterator[LocalSite]:
         site.shutdown(everything=True)
 
 
-def row_named(shot: ClusterSnapshot, name: str):  # type: ignore[no-untyped-def]
+def row_named(shot: ClusterSnapshot, name: str) -> Any:
     row = shot.find(name)
     assert row is not None
     return row
@@ -94,13 +95,17 @@ def test_kill_the_leader_and_watch_the_election(local: LocalSite, tmp_path: Path
         killed = time.monotonic()
         result = session.execute(session.prepare("kill-node", leader))
         assert result.outcome is Outcome.DONE, result.message
-        _, dead = watch.until(state_of(leader.name, State.DOWN), since=killed)
+
+        def ended(shot: ClusterSnapshot) -> bool:
+            row = row_named(shot, leader.name)
+            return row.state is State.DOWN and row.node.run_state.value in ("failed", "stopped")
+
+        watch.until(ended, since=killed)
         watch.until(lambda s: s.leader_row is not None and s.leader_row.name != leader.name, since=killed)
         texts = [e.text for e in session.events()]
         assert any("leads in term" in t and "before" in t for t in texts) or any(
             "no leader" in t for t in texts
         )
-        assert row_named(dead, leader.name).node.run_state.value in ("failed", "stopped")
 
 
 def test_stop_all_needs_the_name_and_start_all_brings_it_back(local: LocalSite, tmp_path: Path) -> None:
