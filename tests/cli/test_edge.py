@@ -198,3 +198,12 @@ def test_help_and_version_end_well(capsys: pytest.CaptureFixture[str]) -> None:
             main([flag])
         assert end.value.code == 0
     assert "etcdtui" in capsys.readouterr().out
+
+
+def test_a_complaint_holds_no_escapes_either(cli: Cli) -> None:
+    done = cli("status", "--dir=\x1b[31m")
+    assert "\x1b" not in done.stderr
+    done = cli("start\x1b[31m")
+    assert (done.returncode, "\x1b" in done.stderr) == (2, False)
+    done = cli("status", "--endpoints", "a:1", "--cacert", "/\x1b[31m")
+    assert (done.returncode, "\x1b" in one_line(done)) == (2, False)
