@@ -34,6 +34,34 @@ class Request:
     plan_id: str = ""
 
 
+class Kind(StrEnum):
+    """What a field takes."""
+
+    INT = "int"
+    TEXT = "text"
+    CHOICE = "choice"
+    BOOL = "bool"
+    DURATION = "duration"
+    """Seconds; typed as ``90``, ``5m`` or ``24h``."""
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing an action asks before it can plan: a form's line in the console, a flag headless."""
+
+    name: str
+    """Key in `Request.options`; the flag is ``--name`` with dashes for underscores."""
+    label: str
+    kind: Kind
+    help: str = ""
+    required: bool = False
+    default: Callable[[Request], Any] | None = None
+    """Proposed value, from the snapshot and the site; None for none."""
+    choices: Callable[[Request], tuple[str, ...]] | None = None
+    """For `Kind.CHOICE`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One verb of the console."""
@@ -48,6 +76,10 @@ class Action:
     """Whether a site has the capabilities it needs."""
     plan: Callable[[Request], Plan]
     """Pure. Raises UsageError or GuardRefused, in one line, where there is nothing to plan."""
+    fields: tuple[Field, ...] = ()
+    """What is asked first; their values are `Request.options`."""
+    group: str = "node"
+    """Heading in menus and help: ``node``, ``members``, ``maintenance``, ``rolling``."""
 
 
 def target(request: Request, action: str) -> tuple[EndpointRow, Node]:

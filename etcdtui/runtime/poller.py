@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from etcdtui.errors import EtcdtuiError, NotPermitted, SiteError
 from etcdtui.etcd.api import EtcdReader
-from etcdtui.model.cluster import ClusterSnapshot, EndpointStatus, Node, Reading, tie
+from etcdtui.model.cluster import ClusterSnapshot, EndpointStatus, Node, Reading
+from etcdtui.model.tie import tie
 from etcdtui.runtime.lanes import Lane, spawn
 from etcdtui.runtime.readings import Known, alarms_in, answered, before_3_4, lost, unsettled, wanted_urls
 from etcdtui.sites.base import HasNodes, Site
@@ -358,7 +359,8 @@ class Poller:
             alarms=alarms,
             alarms_error=known.alarms_error,
             nodes=known.nodes,
-            site_error=known.site_error,
+            site_error=known.site_error
+            or ("the nodes were not listed again in time" if "nodes" in late else ""),
             taken_at=time.monotonic(),
             wall_time=time.time(),
             seq=self._seq,

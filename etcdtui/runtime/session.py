@@ -217,8 +217,8 @@ class Session:
         raise UsageError(f"{action_id} cannot be done here: {why}")
 
     def verdicts(self, plan: Plan) -> tuple[guards.Verdict, ...]:
-        """What every guard of a plan says of the latest snapshot, for the review."""
-        return tuple(guards.evaluate(c, self._latest) for step in plan.steps for c in step.guards)
+        """What the guards before the first step say of the latest snapshot, those that refuse first."""
+        return guards.review(plan, self._latest)
 
     def execute(
         self,

@@ -6,7 +6,8 @@ nowhere does code ask what kind of site it has. All calls block and raise `etcdt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from etcdtui.etcd.api import EtcdWriter
@@ -102,4 +103,118 @@ class Logged(Protocol):
 
     def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
         """New lines as they come, until `stop()` is true; untrusted text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewNode:
+    """A place for a further member, as a site proposes it; survives JSON as its fields."""
+
+    name: str
+    peer_url: str
+    client_url: str
+
+
+@runtime_checkable
+class Growable(Protocol):
+    """A site that can prepare places for further members and give places up. Data is never deleted."""
+
+    def propose_nodes(self, count: int) -> tuple[NewNode, ...]:
+        """Names and URLs for so many further nodes, free now; nothing is written. Raises SiteError."""
+        ...
+
+    def describe_prepare(self, node: NewNode) -> str:
+        """The exact command, file or call of `prepare_node`."""
+        ...
+
+    def prepare_node(self, node: NewNode, initial_cluster: Mapping[str, str]) -> str:
+        """Write what etcd needs there to join: name, URLs, ``--initial-cluster-state existing``.
+
+        Idempotent, also for a node that exists already and gets a new membership. Refuses with
+        NodeError when its data directory holds a member's data.
+
+        Args:
+            initial_cluster: peer URL by member name, the new one included; a member with several
+                peer URLs has them joined by commas as etcd wants.
+        """
+        ...
+
+    def describe_retire(self, node: str) -> str:
+        """The exact command, file or call of `retire_node`."""
+        ...
+
+    def retire_node(self, node: str) -> str:
+        """Give a stopped node up: it is listed no more, its data directory is moved aside. Idempotent."""
+        ...
+
+    def describe_set_aside(self, node: str) -> str:
+        """The exact command or call of `set_aside`."""
+        ...
+
+    def set_aside(self, node: str) -> str:
+        """Move a stopped node's data directory aside, beside itself with a time stamp; where it went.
+
+        Idempotent: without a data directory nothing is done and that is said.
+        """
+        ...
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """A site that can give a stopped node a data directory made from a snapshot file."""
+
+    def describe_restore(self, node: str, snapshot: str) -> str:
+        """The exact command of `restore_node`."""
+        ...
+
+    def restore_node(
+        self, node: str, snapshot: str, initial_cluster: Mapping[str, str], token: str, *, bump: int = 0
+    ) -> str:
+        """``etcdutl`` (3.5 and newer) or ``etcdctl snapshot restore`` into the node's empty data directory.
+
+        Args:
+            snapshot: path of the file on the machine of the console.
+            initial_cluster: peer URL by member name, all members of the restored cluster.
+            token: the new ``--initial-cluster-token``; the node is started with it from then on.
+            bump: for ``--bump-revision`` and ``--mark-compacted`` where the tool has them; 0 for none.
+        """
+        ...
+
+    def describe_force_new(self, node: str) -> str:
+        """The exact command of `start_force_new`."""
+        ...
+
+    def start_force_new(self, node: str) -> str:
+        """Start a stopped node once with ``--force-new-cluster``: one member with the old data."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """An etcd that a site can run."""
+
+    version: str
+    """Such as ``3.5.1``."""
+    where: str
+    """Its path, directory or image."""
+
+
+@runtime_checkable
+class Upgradable(Protocol):
+    """A site that can run a node with another release of etcd."""
+
+    def releases(self) -> tuple[Release, ...]:
+        """What is there to run, oldest first."""
+        ...
+
+    def node_release(self, node: str) -> str:
+        """The version the node will be started with next, empty when not known."""
+        ...
+
+    def describe_switch(self, node: str, version: str) -> str:
+        """The exact command, link or patch of `switch_release`."""
+        ...
+
+    def switch_release(self, node: str, version: str) -> str:
+        """Have the node started with that release from its next start on. Idempotent."""
         ...

@@ -15,8 +15,8 @@ from etcdtui.model.cluster import (
     Reading,
     RunState,
     State,
-    tie,
 )
+from etcdtui.model.tie import tie
 
 CLUSTER = 0xC1
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from etcdtui.model.cluster import Alarm, ClusterSnapshot, EndpointStatus, Member, Reading, State, tie
+from etcdtui.model.cluster import Alarm, ClusterSnapshot, EndpointStatus, Member, Reading, State
 from etcdtui.model.findings import findings
 from etcdtui.model.health import Finding, Severity
+from etcdtui.model.tie import tie
 from etcdtui.model.versions import parse_version
 
 MIB = 1024 * 1024

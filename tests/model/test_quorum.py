@@ -14,10 +14,9 @@ from etcdtui.model.cluster import (
     Reading,
     RunState,
     State,
-    node_of,
-    tie,
 )
 from etcdtui.model.quorum import Budget, after_losing, budget, is_healthy_voter, loss_sentence, quorum_of
+from etcdtui.model.tie import node_of, tie
 
 CLUSTER = 0xC1
 

@@ -1,6 +1,7 @@
 """Joining members, nodes and readings."""
 
-from etcdtui.model.cluster import RunState, State, tie
+from etcdtui.model.cluster import RunState, State
+from etcdtui.model.tie import tie
 from etcdtui.runtime.readings import unsettled, wanted_urls
 from tests.model.build import down, member, node, snapshot, up, url
 

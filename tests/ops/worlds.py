@@ -15,9 +15,9 @@ from etcdtui.model.cluster import (
     Reading,
     RunState,
     State,
-    tie,
 )
 from etcdtui.model.quorum import quorum_of
+from etcdtui.model.tie import tie
 
 CLUSTER = 0xC1
 NOW = 1000.0

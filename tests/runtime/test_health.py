@@ -14,8 +14,9 @@ import pytest
 from etcdtui.errors import EtcdError, EtcdtuiError, SiteError
 from etcdtui.etcd.api import Credentials, EtcdReader, EtcdWriter, Target
 from etcdtui.etcd.rpc import dial
-from etcdtui.model.cluster import ClusterSnapshot, Member, Reading, State, tie
+from etcdtui.model.cluster import ClusterSnapshot, Member, Reading, State
 from etcdtui.model.health import HealthReport
+from etcdtui.model.tie import tie
 from etcdtui.runtime.health import LEARNER_NOTE, check
 from tests.support.etcd import EtcdCluster, joining, running
 from tests.support.tools import etcd as etcd_binary

@@ -12,7 +12,8 @@ import psutil
 
 from etcdtui.errors import EtcdError, NodeError, NotPermitted, Unreachable
 from etcdtui.etcd.api import EtcdWriter, Target
-from etcdtui.model.cluster import ClusterSnapshot, Member, Node, Reading, RunState, State, tie
+from etcdtui.model.cluster import ClusterSnapshot, Member, Node, Reading, RunState, State
+from etcdtui.model.tie import tie
 from etcdtui.ops.audit import AuditLog
 from etcdtui.sites.base import Site
 from tests.support.etcd import EtcdCluster, Proc
