@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from etcdtui.ui.fit import fit, title_lines, title_width
 from etcdtui.ui.render import MEMBER_COLUMNS, status_sheet
 from etcdtui.ui.spans import Span, cut, fitted, spread, width_of, wrapped
+from etcdtui.ui.widgets.lines import difference
 from tests.ui.scripted import Ep as _Ep
 from tests.ui.scripted import newer, snapshot
 
@@ -51,6 +52,26 @@ def test_addresses_are_cut_when_they_are_too_long() -> None:
 def test_titles_break_between_words() -> None:
     assert title_width("percentage not in use") == 10
     assert title_lines("raft applied index", 12) == ["raft applied", "index"]
+
+
+TONED = st.lists(st.tuples(st.text("ab漢", max_size=3), st.sampled_from(["", "ok"])), max_size=5)
+
+
+@given(TONED, TONED)
+def test_the_difference_of_two_lines_covers_all_that_changed(
+    one: list[tuple[str, str]], two: list[tuple[str, str]]
+) -> None:
+    def cells(line: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        out = []
+        for text, tone in line:
+            for ch in text:
+                out += [(ch, tone)] + [("", tone)] * (cell_len(ch) - 1)
+        return out + [(" ", "")] * (40 - len(out))
+
+    stretch = difference(tuple(Span(*s) for s in one), tuple(Span(*s) for s in two))
+    start, end = stretch or (0, 0)
+    changed = [x for x, (a, b) in enumerate(zip(cells(one), cells(two), strict=True)) if a != b]
+    assert all(start <= x < end for x in changed)
 
 
 @given(st.text(max_size=30), st.integers(0, 20))

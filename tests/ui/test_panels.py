@@ -134,6 +134,7 @@ async def test_the_health_check_keeps_the_old_result_while_it_runs_again() -> No
     async with console(session) as (app, pilot):
         await pilot.press("c")
         await shows(app, pilot, "health check", "running")
+        await pilot.press("c", "r")
         await feed(pilot, session, leader_killed())
         assert "NONE MORE MAY FAIL" in screen_text(app)
         bad = EndpointHealth("http://127.0.0.1:1", "n1", False, 5.0, "context deadline exceeded")

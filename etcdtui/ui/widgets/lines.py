@@ -45,12 +45,11 @@ def difference(old: Line, new: Line) -> tuple[int, int] | None:
         while end < len(after) - start and before[-1 - end] == after[-1 - end]:
             end += 1
     first = Strip([Segment("".join(ch for ch, *_ in after[:start]))]).cell_length
-    wide = max(len(before), len(after)) - end
     middle = max(
         Strip([Segment("".join(ch for ch, *_ in text[: len(text) - end]))]).cell_length
         for text in (before, after)
     )
-    return first, max(middle, min(wide, first + 1))
+    return first, middle
 
 
 class Lines(Widget):
