@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import getpass
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from etcdtui.cli.printing import complain, print_json, table
-from etcdtui.cli.target import choose, read_config, settings_for
+from etcdtui.cli.target import ask_password, choose, read_config, settings_for
 from etcdtui.model.cluster import ClusterSnapshot, State
 from etcdtui.model.columns import (
     MEMBER_TITLES,
@@ -29,11 +27,6 @@ from etcdtui.sites.build import open_site
 _BAD = (State.DOWN, State.UNKNOWN, State.NOT_PERMITTED)
 _PAUSE = 0.02
 """Seconds between two looks while the member list is still to come."""
-
-
-def ask_password() -> Callable[[str], str] | None:
-    """How to ask for a password on the terminal; None when nobody is there."""
-    return getpass.getpass if sys.stdin.isatty() else None
 
 
 @contextlib.contextmanager

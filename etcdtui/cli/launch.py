@@ -8,8 +8,7 @@ import dataclasses
 import sys
 import termios
 
-from etcdtui.cli.headless import ask_password
-from etcdtui.cli.target import choose, local, read_config, settings_for
+from etcdtui.cli.target import ask_password, choose, local, read_config, settings_for
 from etcdtui.config import Config, LocalProfile, Profile, UiSettings
 from etcdtui.errors import UsageError
 from etcdtui.model.text import plural

@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import etcdtui
 from etcdtui.config import values
-from etcdtui.config.parse import MAX_NODES
 from etcdtui.errors import UsageError
 
 ACTIONS = {
@@ -149,7 +148,10 @@ def _launch(commands: Subparsers) -> None:
 def _demo(commands: Subparsers) -> None:
     command = _command(commands, "demo", "open the console on a cluster of this machine, started for it")
     command.add_argument(
-        "--nodes", type=_number(1, MAX_NODES), metavar="N", help=f"members of a new cluster, 1 to {MAX_NODES}"
+        "--nodes",
+        type=_number(1, values.MAX_NODES),
+        metavar="N",
+        help=f"members of a new cluster, 1 to {values.MAX_NODES}",
     )
     command.add_argument("--keep", action="store_true", help="leave the members running on quit")
     command.add_argument("--dir", metavar="DIR", help="where the members' data lies")

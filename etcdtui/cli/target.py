@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from etcdtui.cli.printing import complain
@@ -23,7 +24,6 @@ from etcdtui.config import (
     values,
 )
 from etcdtui.config.profiles import DEMO
-from etcdtui.config.tree import did_you_mean
 from etcdtui.errors import UsageError
 from etcdtui.sites.etcdctl_env import EtcdctlEnvironment, etcdctl_environment, split_user
 
@@ -94,6 +94,8 @@ def by_name(name: str, config: Config) -> Profile:
         return config.profiles[name]
     if name == DEMO:
         return local(None)
+    from etcdtui.config.tree import did_you_mean
+
     known = did_you_mean(name, {*config.profiles, DEMO})
     raise UsageError(f"there is no profile {name!r}{known}", _where(config))
 
@@ -139,6 +141,15 @@ def _tls(args: argparse.Namespace, env: EtcdctlEnvironment) -> TlsPaths | None:
     if not (ca or cert or key or args.server_name) and env.insecure_transport:
         return None
     return TlsPaths(ca, cert, key, args.server_name or "")
+
+
+def ask_password() -> Callable[[str], str] | None:
+    """How to ask for a password on the terminal; None when nobody is there."""
+    if not sys.stdin.isatty():
+        return None
+    import getpass
+
+    return getpass.getpass
 
 
 def settings_for(args: argparse.Namespace, config: Config, profile: Profile) -> UiSettings:

@@ -7,12 +7,8 @@ import stat
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-import yaml
-
 from etcdtui import paths
-from etcdtui.config.parse import parse
 from etcdtui.config.profiles import Config, EndpointsProfile
-from etcdtui.config.tree import Tree
 from etcdtui.errors import ConfigError
 from etcdtui.model.text import clean
 
@@ -46,7 +42,12 @@ def load(
         if required:
             raise ConfigError(str(file), None, "", "there is no such file") from None
         return Config()
-    root = _compose(str(file), text)
+    # Only a launch with a configuration file pays for the YAML parser.
+    from etcdtui.config.parse import parse
+    from etcdtui.config.syntax import compose
+    from etcdtui.config.tree import Tree
+
+    root = compose(str(file), text)
     if root is None:
         return Config(file=file)
     config = parse(Tree(str(file), root), file, actions)
@@ -70,29 +71,6 @@ def _read(file: Path) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(str(file), line, "", "expected UTF-8 text") from None
-
-
-def _compose(file: str, text: str) -> yaml.Node | None:
-    try:
-        node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise ConfigError(file, mark.line + 1 if mark else None, "", _syntax(error)) from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(file, line, "", "expected text without control characters") from None
-    except RecursionError:
-        raise ConfigError(file, None, "", "is nested too deeply") from None
-    if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
-        return None
-    return node
-
-
-def _syntax(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or "cannot be understood"
-    if "'\\t'" in problem:
-        return "expected spaces for indentation, found a tab"
-    return f"not valid YAML: {clean(problem)}"
 
 
 def _with_warnings(config: Config, file: Path) -> Config:

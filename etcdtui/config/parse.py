@@ -22,14 +22,13 @@ from etcdtui.config.profiles import (
     UiSettings,
 )
 from etcdtui.config.tree import Tree, did_you_mean
+from etcdtui.config.values import MAX_NODES
 
 Actions = Callable[[], Collection[str]]
 
 TOP_KEYS = ("default", "profiles", "ui")
 UI_KEYS = tuple(f.name for f in dataclasses.fields(UiSettings))
 TLS_KEYS = tuple(f.name for f in dataclasses.fields(TlsPaths))
-MAX_NODES = 9
-"""etcd advises seven members at most; two more are for the curious."""
 
 
 def profile_keys(profile: type[Profile]) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 _SPAN = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 MIN_SPAN, MAX_SPAN = 0.1, 3600.0
+MAX_NODES = 9
+"""Nodes a local cluster may be made with: etcd advises seven at most; two more are for the curious."""
 SPAN_EXPECTED = "expected a time of 100ms or more, such as 500ms, 1s or 2.5"
 ENDPOINT_EXPECTED = "expected host:port, http://host:port, https://host:port or unix:///path"
 

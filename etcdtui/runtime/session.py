@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from etcdtui import paths
 from etcdtui.errors import Unreachable, UsageError
-from etcdtui.etcd.api import EtcdReader, EtcdWriter
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.model.events import Event, between, opening
 from etcdtui.model.health import HealthReport, Severity
 from etcdtui.model.text import clean
-from etcdtui.ops import guards, runner
-from etcdtui.ops.audit import AuditLog
-from etcdtui.ops.plan import Outcome, Plan, Result
-from etcdtui.ops.registry import Action, Request, actions_for
-from etcdtui.runtime import health
-from etcdtui.runtime.poller import Poller
-from etcdtui.runtime.readonly import ReadOnlySite
-from etcdtui.sites.base import Site
+
+if TYPE_CHECKING:
+    from etcdtui.etcd.api import EtcdReader, EtcdWriter
+    from etcdtui.ops.action import Action
+    from etcdtui.ops.audit import AuditLog
+    from etcdtui.ops.guards import Verdict
+    from etcdtui.ops.plan import Plan, Result
+    from etcdtui.ops.runner import Progress
+    from etcdtui.runtime.changes import Changes
+    from etcdtui.runtime.poller import Poller
+    from etcdtui.sites.base import Site
 
 TIMELINE = 2000
 """Events kept."""
-_SEVERITY = {
-    Outcome.DONE: Severity.OK,
-    Outcome.CANCELLED: Severity.WARNING,
-    Outcome.REFUSED: Severity.WARNING,
-}
 
 
 class Session:
@@ -56,17 +51,30 @@ class Session:
         timeout: float = 1.5,
         audit: AuditLog | None = None,
     ) -> None:
-        self._site = cast(Site, ReadOnlySite(site)) if read_only else site
+        self._site = _read_only(site) if read_only else site
         self._profile = profile
         self.read_only = read_only
-        self._audit = audit or AuditLog(paths.audit_file())
-        self._poller = Poller(self._site, self._arrived, refresh=refresh, timeout=timeout)
+        self._audit = audit
+        self._reading: Poller | None = None
+        self._changes: Changes | None = None
+        self._pace = (refresh, timeout)
         self._latest = ClusterSnapshot(name=site.name, refresh=refresh)
         self._opened = False
         self._events: deque[Event] = deque(maxlen=TIMELINE)
         self._watchers: list[Callable[[ClusterSnapshot], None]] = []
         self._listeners: list[Callable[[Event], None]] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    @property
+    def _poller(self) -> Poller:
+        # Made on first use, so that the console's first frame does not wait for its imports.
+        with self._lock:
+            if self._reading is None:
+                from etcdtui.runtime.poller import Poller
+
+                refresh, timeout = self._pace
+                self._reading = Poller(self._site, self._arrived, refresh=refresh, timeout=timeout)
+            return self._reading
 
     # -- life ------------------------------------------------------------------------------
 
@@ -76,7 +84,8 @@ class Session:
 
     def close(self) -> None:
         """Stop reading and close the connections and the site."""
-        self._poller.close()
+        if self._reading is not None:
+            self._reading.close()
         self._site.close()
 
     # -- the picture -----------------------------------------------------------------------
@@ -89,6 +98,11 @@ class Session:
     @property
     def audit(self) -> AuditLog:
         """Where every step is written down."""
+        if self._audit is None:
+            from etcdtui import paths
+            from etcdtui.ops.audit import AuditLog
+
+            self._audit = AuditLog(paths.audit_file())
         return self._audit
 
     @property
@@ -189,49 +203,58 @@ class Session:
         row = self._latest.row_of_member(member_id)
         if row is None or not row.endpoint:
             raise Unreachable(f"member {member_id:x} has no endpoint to talk to")
-        return cast(EtcdWriter, self._poller.api(row.endpoint))
+        return cast("EtcdWriter", self._poller.api(row.endpoint))
 
     def check_health(self) -> HealthReport:
         """etcdctl's ``endpoint health`` of every endpoint, and findings about the whole.
 
         Blocks for up to seven seconds, etcdctl's dial and command timeouts.
         """
+        from etcdtui.runtime import health
+
         snapshot = self.fresh(self._poller.timeout * 2)
         return health.check(snapshot, self.reader, wall_time=time.time())
 
     # -- actions ---------------------------------------------------------------------------
 
+    @property
+    def changes(self) -> Changes:
+        """What can be done to the cluster."""
+        with self._lock:
+            if self._changes is None:
+                # Watching comes first: a launch does not wait for the machinery of changes.
+                from etcdtui.runtime.changes import Changes
+
+                self._changes = Changes(self)
+            return self._changes
+
     def actions(self) -> tuple[Action, ...]:
-        """What can be done here: the registry's actions that the site offers."""
-        return actions_for(self._site, self.read_only)
+        """See `Changes.actions`."""
+        return self.changes.actions()
 
     def prepare(
         self, action_id: str, row: EndpointRow | None = None, options: Mapping[str, Any] | None = None
     ) -> Plan:
-        """The plan of an action for the latest snapshot. Raises UsageError or GuardRefused."""
-        for action in self.actions():
-            if action.id == action_id:
-                plan_id = uuid.uuid4().hex[:12]
-                return action.plan(Request(self._latest, self._site, row, options or {}, plan_id))
-        why = "this console is read-only" if self.read_only else f"a {self._site.kind} site does not offer it"
-        raise UsageError(f"{action_id} cannot be done here: {why}")
+        """See `Changes.prepare`."""
+        return self.changes.prepare(action_id, row, options)
 
-    def verdicts(self, plan: Plan) -> tuple[guards.Verdict, ...]:
-        """What the guards before the first step say of the latest snapshot, those that refuse first."""
-        return guards.review(plan, self._latest)
+    def verdicts(self, plan: Plan) -> tuple[Verdict, ...]:
+        """See `Changes.verdicts`."""
+        return self.changes.verdicts(plan)
 
     def execute(
         self,
         plan: Plan,
         *,
         override: str | None = None,
-        progress: Callable[[runner.Progress], None] | None = None,
+        progress: Callable[[Progress], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> Result:
-        """Carry out a reviewed plan; blocks until it ended one way or another."""
-        self.note(Severity.OK, f"{plan.title}: begun" + (" (guard overridden)" if override else ""))
-        result = runner.run(plan, self, override=override, progress=progress, cancel=cancel)
-        severity = _SEVERITY.get(result.outcome, Severity.CRITICAL)
-        self.note(severity, f"{plan.title}: {result.outcome.value}: {result.message}")
-        self.poke()
-        return result
+        """See `Changes.execute`."""
+        return self.changes.execute(plan, override=override, progress=progress, cancel=cancel)
+
+
+def _read_only(site: Site) -> Site:
+    from etcdtui.runtime.readonly import ReadOnlySite
+
+    return cast("Site", ReadOnlySite(site))

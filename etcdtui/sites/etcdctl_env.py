@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from dataclasses import dataclass, field
 from etcdtui.errors import UsageError
 from etcdtui.etcd.api import Credentials, TlsMaterial
 from etcdtui.model.text import clean
-from etcdtui.sites.tls import load_tls
 
 DIAL_TIMEOUT = 2.0
 """etcdctl's default, seconds (``etcdctl/ctlv3/ctl.go``)."""
@@ -53,6 +51,8 @@ class EtcdctlEnvironment:
         """
         if not (self.cacert or self.cert or self.key or server_name) and self.insecure_transport:
             return None
+        from etcdtui.sites.tls import load_tls
+
         return load_tls(self.cacert, self.cert, self.key, server_name)
 
     def credentials(self) -> Credentials | None:
@@ -127,6 +127,8 @@ def go_duration(text: str) -> float:
 
 def _endpoints(value: str) -> tuple[str, ...]:
     # cobra's StringSlice is one CSV record.
+    import csv
+
     fields = next(csv.reader([value]), []) if value else []
     return tuple(stripped for item in fields if (stripped := item.strip()))
 
