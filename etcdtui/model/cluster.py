@@ -100,6 +100,8 @@ class Reading:
     """Exponential mean of the round-trip times in seconds; None until there are two."""
     rtt_step: float | None = None
     """The step of `etcdtui.model.text.rtt_step` that is shown."""
+    answering_since: float | None = None
+    """When the unbroken run of answers began that lasts until now, monotonic seconds; None without one."""
 
     @property
     def shown_rtt(self) -> float | None:

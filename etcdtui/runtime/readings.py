@@ -30,9 +30,14 @@ def answered(previous: Reading, status: EndpointStatus, began: float, ended: flo
     rtt = ended - began
     if not previous.answered:
         # The first call also pays for the connection: it is no measure of the network.
-        return Reading(None, status, "", rtt, ended, ended)
+        return Reading(None, status, "", rtt, ended, ended, answering_since=ended)
+    since = previous.answering_since if _same_member(previous, status) else ended
     mean = rtt if previous.mean_rtt is None else previous.mean_rtt + (rtt - previous.mean_rtt) / 8
-    return Reading(None, status, "", rtt, ended, ended, mean, rtt_step(previous.rtt_step, mean))
+    return Reading(None, status, "", rtt, ended, ended, mean, rtt_step(previous.rtt_step, mean), since)
+
+
+def _same_member(previous: Reading, status: EndpointStatus) -> bool:
+    return previous.status is not None and previous.status.member_id == status.member_id
 
 
 def lost(previous: Reading, error: EtcdtuiError, ended: float) -> Reading:
@@ -47,7 +52,7 @@ def lost(previous: Reading, error: EtcdtuiError, ended: float) -> Reading:
     else:
         outcome = State.DOWN
     reason = error.message if isinstance(error, EtcdError | SiteError) else str(error)
-    return replace(previous, outcome=outcome, reason=reason, rtt=None, read_at=ended)
+    return replace(previous, outcome=outcome, reason=reason, rtt=None, read_at=ended, answering_since=None)
 
 
 def wanted_urls(

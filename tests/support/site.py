@@ -15,7 +15,7 @@ from etcdtui.etcd.api import EtcdWriter, Target
 from etcdtui.model.cluster import ClusterSnapshot, Member, Node, Reading, RunState, State
 from etcdtui.model.tie import tie
 from etcdtui.ops.audit import AuditLog
-from etcdtui.sites.base import Site
+from etcdtui.sites.base import HasNodes, Site
 from tests.support.etcd import EtcdCluster, Proc
 
 READ_TIMEOUT = 0.7
@@ -133,7 +133,7 @@ class DirectContext:
         with ThreadPoolExecutor(len(urls)) as pool:
             readings = dict(zip(urls, pool.map(self._read, urls), strict=True))
         members, error = self._members(readings)
-        nodes = self.site.nodes() if isinstance(self.site, ProcSite) else ()
+        nodes = self.site.nodes() if isinstance(self.site, HasNodes) else ()
         self._latest = ClusterSnapshot(
             name=self.site.name,
             rows=tie(members or self._latest.members, nodes, readings),
@@ -169,9 +169,17 @@ class DirectContext:
             status = self._api(url).status(READ_TIMEOUT)
         except EtcdError as error:
             outcome = State.NOT_PERMITTED if isinstance(error, NotPermitted) else State.DOWN
-            return replace(before, outcome=outcome, reason=error.message, rtt=None, read_at=time.monotonic())
+            return replace(
+                before,
+                outcome=outcome,
+                reason=error.message,
+                rtt=None,
+                read_at=time.monotonic(),
+                answering_since=None,
+            )
         ended = time.monotonic()
-        return Reading(None, status, "", ended - began, ended, ended)
+        since = before.answering_since if before.answered and before.answering_since else ended
+        return Reading(None, status, "", ended - began, ended, ended, answering_since=since)
 
     def _members(self, readings: dict[str, Reading]) -> tuple[tuple[Member, ...], str]:
         error = "no endpoint answers"
