@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import gc
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
@@ -76,7 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    args = build_parser().parse_args(list(argv) or ["launch"])
+    words = list(argv) or ["launch"]
+    if words[0] in ("launch", "demo"):
+        # Nothing that start-up makes is garbage; the console turns the collector on again.
+        gc.disable()
+    args = build_parser(words[0]).parse_args(words)
     module, name = COMMANDS[args.command].split(":")
     run: Callable[[argparse.Namespace], int] = getattr(import_module(f"etcdtui.cli.{module}"), name)
     return run(args)
@@ -90,6 +94,8 @@ def _forget_stdout() -> None:
 
 def _crash(error: Exception) -> str:
     """Write the traceback down, without arguments and values; the line that says where."""
+    import traceback
+
     what = f"internal error: {type(error).__name__}"
     file = paths.state_dir() / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, RunState, State
-from etcdtui.model.health import Severity
 from etcdtui.model.quorum import budget
+from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean, duration
 
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from etcdtui.model.columns import Json
+from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
 
-
-class Severity(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    CRITICAL = "critical"
+__all__ = ["EndpointHealth", "Finding", "HealthReport", "Severity"]
 
 
 @dataclass(frozen=True, slots=True)

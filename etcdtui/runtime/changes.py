@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import EndpointRow
-from etcdtui.model.health import Severity
+from etcdtui.model.severity import Severity
 from etcdtui.ops import guards, runner
 from etcdtui.ops.plan import Outcome, Plan, Result
 from etcdtui.ops.registry import Action, Request, actions_for

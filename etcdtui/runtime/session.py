@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 from etcdtui.errors import Unreachable, UsageError
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.model.events import Event, between, opening
-from etcdtui.model.health import HealthReport, Severity
+from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import EtcdReader, EtcdWriter
+    from etcdtui.model.health import HealthReport
     from etcdtui.ops.action import Action
     from etcdtui.ops.audit import AuditLog
     from etcdtui.ops.guards import Verdict

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING
 from etcdtui import paths
 from etcdtui.config import EndpointsProfile, LocalProfile, Profile, TlsPaths
 from etcdtui.errors import NotOffered, UsageError
-from etcdtui.etcd.api import Credentials, TlsMaterial
 from etcdtui.model.text import clean
-from etcdtui.sites.base import Site
 
 if TYPE_CHECKING:
+    from etcdtui.etcd.api import Credentials, TlsMaterial
+    from etcdtui.sites.base import Site
     from etcdtui.sites.local.site import LocalSite
 
 AskPassword = Callable[[str], str]
@@ -134,6 +133,8 @@ def _credentials(
         raise UsageError(
             f"profile {profile.name}: the password of user {user!r} is not given", "set ETCDCTL_PASSWORD"
         )
+    from etcdtui.etcd.api import Credentials
+
     return Credentials(profile.user, password)
 
 
@@ -151,6 +152,8 @@ def _first_line_of_file(profile: EndpointsProfile) -> str:
 
 def _first_line_of_command(profile: EndpointsProfile) -> str:
     command = profile.password_command
+    import subprocess
+
     what = f"profile {profile.name}: password_command {clean(command[0])}"
     try:
         # Its stderr is the operator's terminal: a password store asks and complains there.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from etcdtui.errors import SiteError, UsageError
-from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
 from etcdtui.sites.etcdctl_env import EtcdctlEnvironment, etcdctl_environment
 from etcdtui.sites.urls import normalise, target
+
+if TYPE_CHECKING:
+    from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
 
 __all__ = ["EndpointsSite", "EtcdctlEnvironment", "etcdctl_environment"]
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from etcdtui.errors import UsageError
-from etcdtui.etcd.api import Credentials, TlsMaterial
 from etcdtui.model.text import clean
+
+if TYPE_CHECKING:
+    from etcdtui.etcd.api import Credentials, TlsMaterial
 
 DIAL_TIMEOUT = 2.0
 """etcdctl's default, seconds (``etcdctl/ctlv3/ctl.go``)."""
@@ -67,6 +70,8 @@ class EtcdctlEnvironment:
             raise UsageError(
                 f"the password of user {clean(self.user, 60)!r} is not given", "set ETCDCTL_PASSWORD"
             )
+        from etcdtui.etcd.api import Credentials
+
         return Credentials(self.user, self.password)
 
 

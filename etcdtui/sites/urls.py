@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from etcdtui.errors import UsageError
-from etcdtui.etcd.api import Credentials, Target, TlsMaterial
 from etcdtui.model.text import clean
+
+if TYPE_CHECKING:
+    from etcdtui.etcd.api import Credentials, Target, TlsMaterial
 
 _TLS_SCHEMES = ("https", "unixs")
 _HINT = "write it as host:2379, https://host:2379, http://[::1]:2379 or unix:///run/etcd.sock"
@@ -53,6 +56,8 @@ def target(url: str, tls: TlsMaterial | None = None, credentials: Credentials | 
     Raises:
         UsageError: it is not an endpoint.
     """
+    from etcdtui.etcd.api import Target, TlsMaterial
+
     full = normalise(url, tls=tls is not None)
     scheme, rest = full.split("://", 1)
     return Target(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +15,7 @@ from textual.screen import Screen
 
 from etcdtui.errors import UsageError
 from etcdtui.model.events import Event
-from etcdtui.model.health import Severity
+from etcdtui.model.severity import Severity
 from etcdtui.ui import footer, themes
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
@@ -54,14 +55,14 @@ class EtcdtuiApp(KeyActions):
         prepare: Callable[[], str] | None = None,
     ) -> None:
         keymap = dict(keymap or {})
-        actions = tuple(session.actions())
         if problems := keymap_problems(keymap, None):
             raise UsageError(f"keymap: {problems[0]}", "`etcdtui config check` shows where it stands")
         super().__init__()
         self.session = session
         self.keys = effective(keymap)
-        self.actions: tuple[ActionInfo, ...] = actions
-        self.bound = {a.id: keymap.get(f"action.{a.id}", a.key) for a in actions}
+        self.actions: tuple[ActionInfo, ...] = ()
+        self.bound = {}
+        self._keymap = keymap
         self._prepare = prepare
         self.flow = ActionFlow(self, session)
         self._told: set[str] = set()
@@ -69,12 +70,18 @@ class EtcdtuiApp(KeyActions):
         self._leave: list[Callable[[], None]] = []
         self.theme_names = []
         self.set_keymap({k: v for k, v in keymap.items() if k in KEYMAP_IDS})
-        for action in actions:
+        self._use_theme(theme or themes.DEFAULT)
+
+    def _learn_actions(self) -> None:
+        """Ask the session what it offers, and give each action its key."""
+        self.actions = tuple(self.session.actions())
+        self.bound = {a.id: self._keymap.get(f"action.{a.id}", a.key) for a in self.actions}
+        for action in self.actions:
             if self.bound[action.id]:
                 self.bind(self.bound[action.id], f"site('{action.id}')", description=action.title, show=False)
-        if session.read_only:
+        if self.session.read_only:
             self._bind_denied()
-        self._use_theme(theme or themes.DEFAULT)
+        self.main.show_keys()
 
     def _bind_denied(self) -> None:
         """In a read-only console the keys of the missing actions say why nothing happens."""
@@ -105,12 +112,15 @@ class EtcdtuiApp(KeyActions):
     def _begin(self) -> None:
         from etcdtui.runtime.quitting import on_request
 
+        gc.enable()
+        gc.freeze()
         loop = asyncio.get_running_loop()
         self._leave = [
             self.session.subscribe(lambda snapshot: self._tell(SnapshotReady(snapshot))),
             self.session.subscribe_events(lambda event: self._tell(EventHappened(event))),
             on_request(lambda: _hand_over(loop, self)),
         ]
+        self._learn_actions()
         self._early = self.session.events()
         self.main.add_events(self._early)
         self.main.show(self.session.snapshot())

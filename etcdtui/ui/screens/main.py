@@ -115,6 +115,10 @@ class MainScreen(Screen[None]):
         lines = render.detail_lines(self._snapshot, self.selected, self._hidden, self._area.width)
         self._detail.show(lines)
 
+    def show_keys(self) -> None:
+        """Draw the footer."""
+        self._keys.show([self._footer(self._area.width)])
+
     def add_events(self, events: Iterable[Event]) -> None:
         """Put events into the timeline."""
         self._timeline.add(events)
@@ -210,7 +214,7 @@ class MainScreen(Screen[None]):
 
     def _lay_out(self, size: Size) -> None:
         self._area = size
-        self._keys.show([self._footer(size.width)])
+        self.show_keys()
         self.show(self._snapshot)
 
     def on_grid_highlighted(self, event: Grid.Highlighted) -> None:

@@ -11,7 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from etcdtui.model.events import Event
-from etcdtui.model.health import Severity
+from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
 from etcdtui.ui.spans import Line, Span
 from etcdtui.ui.widgets.lines import strip_of
