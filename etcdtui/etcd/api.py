@@ -98,6 +98,17 @@ class EtcdReader(Protocol):
         """KV.Range of a prefix, linearizable, in key order."""
         ...
 
+    def count(self, prefix: bytes, timeout: float, *, revision: int = 0) -> int:
+        """KV.Range with count_only: how many keys a prefix has at a revision (0: the latest).
+
+        Linearizable. Raises Refused for a revision that was compacted away or is yet to come.
+        """
+        ...
+
+    def lease_remaining(self, lease: int, timeout: float) -> int:
+        """Lease.LeaseTimeToLive: seconds until a lease ends unless renewed; -1 when it is gone."""
+        ...
+
     def hash_kv(self, timeout: float, *, revision: int = 0) -> HashKv:
         """Maintenance.HashKV up to a revision (0: the latest)."""
         ...
@@ -190,7 +201,7 @@ class Dialer(Protocol):
 
 READ_CALLS: tuple[str, ...] = (
     "target", "status", "member_list", "alarms", "get", "get_prefix",
-    "hash_kv", "snapshot", "on_disconnect", "close",
+    "count", "hash_kv", "snapshot", "on_disconnect", "close",
 )  # fmt: skip
 """The names a read-only console can reach."""
 

@@ -64,9 +64,14 @@ class Reader:
 
     def get_prefix(self, prefix: bytes, timeout: float, *, limit: int = 0) -> tuple[KeyValue, ...]:
         """KV.Range of a prefix, linearizable, in key order; the empty prefix means every key."""
-        # etcd takes the range from \0 to \0 for the whole key space.
-        start, end = (prefix, prefix_end(prefix)) if prefix else (b"\0", b"\0")
+        start, end = prefix_range(prefix)
         return self._range(etcdrpc.RangeRequest(key=start, range_end=end, limit=limit), timeout)
+
+    def count(self, prefix: bytes, timeout: float, *, revision: int = 0) -> int:
+        """KV.Range with count_only: how many keys a prefix has at a revision (0: the latest)."""
+        start, end = prefix_range(prefix)
+        request = etcdrpc.RangeRequest(key=start, range_end=end, count_only=True, revision=revision)
+        return int(self._calls.call(self._kv.Range, request, timeout).count)
 
     def hash_kv(self, timeout: float, *, revision: int = 0) -> HashKv:
         """Maintenance.HashKV up to a revision (0: the latest)."""
@@ -186,6 +191,11 @@ class Endpoint(Reader):
             raise unknown_value("downgrade action", action, list(newer.DOWNGRADE_ACTIONS))
         request = newer.messages["DowngradeRequest"](action=newer.DOWNGRADE_ACTIONS[action], version=version)
         return str(self._calls.call(newer.method(self._channel, "Downgrade"), request, timeout).version)
+
+
+def prefix_range(prefix: bytes) -> tuple[bytes, bytes]:
+    """The range of keys with a prefix; etcd takes the one from \\0 to \\0 for the whole key space."""
+    return (prefix, prefix_end(prefix)) if prefix else (b"\0", b"\0")
 
 
 def prefix_end(prefix: bytes) -> bytes:
