@@ -62,7 +62,7 @@ class EtcdtuiApp(KeyActions):
         self.keys = effective(keymap)
         self.actions: tuple[ActionInfo, ...] = ()
         self.bound = {}
-        self._keymap = keymap
+        self._wanted_keys = keymap
         self._prepare = prepare
         self.flow = ActionFlow(self, session)
         self._told: set[str] = set()
@@ -75,7 +75,7 @@ class EtcdtuiApp(KeyActions):
     def _learn_actions(self) -> None:
         """Ask the session what it offers, and give each action its key."""
         self.actions = tuple(self.session.actions())
-        self.bound = {a.id: self._keymap.get(f"action.{a.id}", a.key) for a in self.actions}
+        self.bound = {a.id: self._wanted_keys.get(f"action.{a.id}", a.key) for a in self.actions}
         for action in self.actions:
             if self.bound[action.id]:
                 self.bind(self.bound[action.id], f"site('{action.id}')", description=action.title, show=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -33,23 +34,29 @@ def difference(old: Line, new: Line) -> tuple[int, int] | None:
     """First and one past the last terminal cell in which two lines differ; None when they are equal."""
     if old == new:
         return None
-    before = [(ch, s.tone, s.action) for s in old for ch in s.text]
-    after = [(ch, s.tone, s.action) for s in new for ch in s.text]
-    start = 0
-    for one, two in zip(before, after, strict=False):
-        if one != two:
-            break
-        start += 1
-    end = 0
-    if len(before) == len(after):
-        while end < len(after) - start and before[-1 - end] == after[-1 - end]:
-            end += 1
-    first = Strip([Segment("".join(ch for ch, *_ in after[:start]))]).cell_length
-    middle = max(
-        Strip([Segment("".join(ch for ch, *_ in text[: len(text) - end]))]).cell_length
-        for text in (before, after)
+    before, after = _cells(old), _cells(new)
+    width = max(len(before), len(after))
+    # Behind its end a line is blank.
+    blank = (" ", "", "")
+    pairs = list(
+        zip(before + [blank] * (width - len(before)), after + [blank] * (width - len(after)), strict=True)
     )
-    return first, middle
+    changed = [x for x, (one, two) in enumerate(pairs) if one != two]
+    return (changed[0], changed[-1] + 1) if changed else None
+
+
+def _cells(line: Line) -> list[tuple[str, str, str]]:
+    """One entry a terminal cell; the second cell of a wide character is an empty one."""
+    out: list[tuple[str, str, str]] = []
+    for span in line:
+        for character in span.text:
+            cells = cell_len(character)
+            if cells == 0 and out:
+                # A combining mark belongs to the cell before it.
+                out[-1] = (out[-1][0] + character, *out[-1][1:])
+            else:
+                out += [(character, span.tone, span.action)] + [("", span.tone, span.action)] * (cells - 1)
+    return out
 
 
 class Lines(Widget):
