@@ -200,7 +200,7 @@ class Dialer(Protocol):
 
 
 READ_CALLS: tuple[str, ...] = (
-    "target", "status", "member_list", "alarms", "get", "get_prefix",
+    "target", "status", "member_list", "alarms", "get", "get_prefix", "lease_remaining",
     "count", "hash_kv", "snapshot", "on_disconnect", "close",
 )  # fmt: skip
 """The names a read-only console can reach."""

@@ -73,6 +73,11 @@ class Reader:
         request = etcdrpc.RangeRequest(key=start, range_end=end, count_only=True, revision=revision)
         return int(self._calls.call(self._kv.Range, request, timeout).count)
 
+    def lease_remaining(self, lease: int, timeout: float) -> int:
+        """Lease.LeaseTimeToLive: seconds until a lease ends unless renewed; -1 when it is gone."""
+        request = etcdrpc.LeaseTimeToLiveRequest(ID=lease)
+        return int(self._calls.call(self._leases.LeaseTimeToLive, request, timeout).TTL)
+
     def hash_kv(self, timeout: float, *, revision: int = 0) -> HashKv:
         """Maintenance.HashKV up to a revision (0: the latest)."""
         m = self._calls.call(self._hash_kv, newer.messages["HashKVRequest"](revision=revision), timeout)
