@@ -29,7 +29,8 @@ class Started:
     adopted: set[str] = field(default_factory=set)
     """Those that turned out to run although nobody had written it down."""
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    errors: list[NodeError] = field(default_factory=list)
+    errors: dict[str, NodeError] = field(default_factory=dict)
+    """By node, why it could not be started."""
 
 
 class LocalCluster:
@@ -79,6 +80,15 @@ class LocalCluster:
         }
         self.spec = spec
 
+    def save(self, spec: ClusterSpec) -> None:
+        """Write the cluster's new shape and take it over; the caller holds the directory's lock.
+
+        Raises:
+            SiteError: it cannot be written.
+        """
+        save_spec(self.directory, spec)
+        self.refresh()
+
     def node(self, name: str) -> LocalNode:
         """The node of that name.
 
@@ -116,7 +126,7 @@ class LocalCluster:
         """
         with locked(self.directory, LOCK_WAIT):
             self.refresh()
-            names = tuple(self.nodes) if node is None else (node,)
+            names = self._launchable() if node is None else (node,)
             result = Started(ran_before=self.running())
             note(result)
             absent = [name for name in names if name not in result.ran_before]
@@ -129,23 +139,31 @@ class LocalCluster:
                 note(result)
         return result
 
+    def _launchable(self) -> tuple[str, ...]:
+        """All nodes but those prepared to join: without data etcd ends there unless its membership stands."""
+        return tuple(
+            name
+            for name, node in self.nodes.items()
+            if node.spec.initial_state == "new" or (node.data_dir / "member").is_dir()
+        )
+
     def _start_one(self, name: str, binary: Binary, result: Started) -> None:
         node = self.node(name)
         argv = self.spec.argv(node.spec, self.directory, binary.path)
         try:
             child = node.start(argv, binary.version)
         except NodeError as error:
-            result.errors.append(error)
+            result.errors[name] = error
             return
         if child is None:
             result.adopted.add(name)
         else:
             result.children[name] = child
 
-    def ended_early(self, started: Started, within: float) -> list[NodeError]:
+    def ended_early(self, started: Started, within: float) -> dict[str, NodeError]:
         """Wait up to `within` seconds, for all together, and tell of those that ended meanwhile."""
         deadline = time.monotonic() + within
-        errors = []
+        errors = {}
         for name, child in started.children.items():
             try:
                 code = child.wait(max(0.0, deadline - time.monotonic()))
@@ -155,7 +173,7 @@ class LocalCluster:
             run = node.run()
             why = logs.why_ended(node.log, run.log_offset if run else 0)
             words = f"{process.code_in_words(code)}: {why}" if why else process.code_in_words(code)
-            errors.append(NodeError(f"{name}: etcd {words}", f"its log is {node.log}"))
+            errors[name] = NodeError(f"{name}: etcd {words}", f"its log is {node.log}")
         return errors
 
     def _usable_binary(self) -> Binary:
@@ -174,6 +192,5 @@ class LocalCluster:
             )
         version = max(spec.etcd_version or "0", binary.version, key=version_key)
         if (spec.etcd_path, spec.etcd_version) != (binary.path, version):
-            save_spec(self.directory, replace(spec, etcd_path=binary.path, etcd_version=version))
-            self.refresh()
+            self.save(replace(spec, etcd_path=binary.path, etcd_version=version))
         return binary

@@ -39,7 +39,8 @@ class LocalNode:
         self.data_dir = directory / spec.data_dir
         self.log = directory / spec.log_file
         self._directory = directory
-        self._run_file = JsonFile(directory / f"{spec.name}.run.json")
+        self.run_file = directory / f"{spec.name}.run.json"
+        self._run_file = JsonFile(self.run_file)
         self._last: Run | None = None
         self._found: tuple[Run | None, psutil.Process | None] = (None, None)
         self._end: tuple[tuple[Run, int | None] | None, RunState, str] = (None, RunState.UNKNOWN, "")

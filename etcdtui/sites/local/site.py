@@ -15,6 +15,7 @@ from etcdtui.sites.local import logs, process
 from etcdtui.sites.local.binaries import Binary
 from etcdtui.sites.local.cluster import LOCK_WAIT, LocalCluster, Started
 from etcdtui.sites.local.files import locked
+from etcdtui.sites.local.places import LocalPlaces
 from etcdtui.sites.urls import target
 
 SETTLE = 0.3
@@ -29,7 +30,7 @@ its WAL, so nothing is lost by ending it sooner.
 """
 
 
-class LocalSite:
+class LocalSite(LocalPlaces):
     """A cluster of child processes in a directory, shared with other consoles of this machine.
 
     Args:
@@ -110,10 +111,13 @@ class LocalSite:
             # Also when a signal's exception interrupted it: nothing half started stays.
             self._stop(self.started_here, PATIENCE)
             raise
-        if errors and self._launched:
+        # A node that joined later may belong to no member any more: that is no reason to stop the others.
+        bootstrapped = {n.name for n in self._cluster.spec.nodes if n.initial_state == "new"}
+        fatal = [error for name, error in errors.items() if name in bootstrapped]
+        if fatal and self._launched:
             self._stop(self.started_here, PATIENCE)
-            raise errors[0]
-        self.notes += tuple(str(error) for error in errors)
+            raise fatal[0]
+        self.notes += tuple(str(error) for error in errors.values())
 
     def describe_start(self, node: str) -> str:
         """The exact command line."""
@@ -129,12 +133,12 @@ class LocalSite:
         local = self._cluster.node(node)
         before = local.process()
         if before is None and (errors := self._start(node, SETTLE)):
-            raise errors[0]
+            raise errors[node]
         run = local.run()
         what = f"etcd {run.version}, pid {run.pid}" if run else "etcd"
         return f"{node}: runs already ({what})" if before else f"{node}: started ({what})"
 
-    def _start(self, node: str | None, settle: float) -> list[NodeError]:
+    def _start(self, node: str | None, settle: float) -> dict[str, NodeError]:
         """Start one node or all (None); the errors of those that could not be, or ended at once."""
         launched = self._launched
 
@@ -149,7 +153,7 @@ class LocalSite:
         # between the birth of a process and the note of its pid. Leaving the block waits for it.
         with ThreadPoolExecutor(max_workers=1) as shelter:
             started = shelter.submit(self._cluster.start, node, lambda: self._closing, note).result()
-        return started.errors + self._cluster.ended_early(started, settle)
+        return started.errors | self._cluster.ended_early(started, settle)
 
     # -- stop and kill ---------------------------------------------------------------------
 

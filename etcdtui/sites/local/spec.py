@@ -27,6 +27,12 @@ class NodeSpec:
     """``--initial-cluster`` as of the node's own bootstrap: later nodes have a longer one."""
     initial_state: str = "new"
     """``new`` for the nodes of the static bootstrap, ``existing`` for those that join later."""
+    token: str = ""
+    """``--initial-cluster-token`` if it is another than the cluster's, as after a restore."""
+    etcd_path: str = ""
+    """The etcd it is started with; empty for the cluster's."""
+    etcd_version: str = ""
+    """The version that ran on its data last; empty when only the cluster's is known, or it has no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +53,19 @@ class ClusterSpec:
         """The node of that name."""
         return next((node for node in self.nodes if node.name == name), None)
 
+    def changed(self, node: NodeSpec) -> ClusterSpec:
+        """The cluster with a node put in the place of the one of its name, or added at the end."""
+        if self.node(node.name) is None:
+            return replace(self, nodes=(*self.nodes, node))
+        return replace(self, nodes=tuple(node if old.name == node.name else old for old in self.nodes))
+
     def argv(self, node: NodeSpec, directory: Path, binary: str) -> list[str]:
         """The command line that starts `node`."""
         return [
             binary, "--name", node.name, "--data-dir", str(directory / node.data_dir),
             "--listen-client-urls", node.client_url, "--advertise-client-urls", node.client_url,
             "--listen-peer-urls", node.peer_url, "--initial-advertise-peer-urls", node.peer_url,
-            "--initial-cluster", node.initial_cluster, "--initial-cluster-token", self.token,
+            "--initial-cluster", node.initial_cluster, "--initial-cluster-token", node.token or self.token,
             "--initial-cluster-state", node.initial_state, *self.options,
         ]  # fmt: skip
 
@@ -77,13 +89,22 @@ def bootstrap_spec(name: str, token: str, ports: list[int], options: tuple[str, 
     )
 
 
+def initial_cluster_flag(members: Mapping[str, str]) -> str:
+    """``--initial-cluster``; a member with several peer URLs, joined by commas, is named before each."""
+    return ",".join(f"{name}={url}" for name, urls in sorted(members.items()) for url in urls.split(","))
+
+
 def save_spec(directory: Path, spec: ClusterSpec) -> None:
     """Write ``cluster.json``; the caller holds the directory's lock.
+
+    What a node does not need is left out, so that an older etcdtui reads the file as long as it can.
 
     Raises:
         SiteError: it cannot be written.
     """
-    write_json(directory / CLUSTER_FILE, {"format": FORMAT, **asdict(spec)}, durable=True)
+    raw = {"format": FORMAT, **asdict(spec)}
+    raw["nodes"] = [{key: value for key, value in node.items() if value != ""} for node in raw["nodes"]]
+    write_json(directory / CLUSTER_FILE, raw, durable=True)
 
 
 class SpecFile:
