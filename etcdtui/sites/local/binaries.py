@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +66,43 @@ def find_etcd(cache_dir: Path, search_path: str | None = None) -> Binary:
     if not found:
         raise SiteError("; ".join(broken) or "no etcd found on this machine", _INSTALL)
     return max(found, key=lambda binary: version_key(binary.version))
+
+
+def find_releases(cache_dir: Path, further: Sequence[str] = ()) -> tuple[Binary, ...]:
+    """Every etcd found, and those of the paths in `further`; one that does not run is left out.
+
+    Args:
+        cache_dir: see `find_etcd`.
+    """
+    cache = _Cache(cache_dir)
+    search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/bin"))
+    found: list[Binary] = []
+    for path in dict.fromkeys([*(str(place) for place in _candidates(search)), *further]):
+        with contextlib.suppress(SiteError, OSError):
+            found.append(Binary(path, cache.version(Path(path))))
+    cache.save()
+    return tuple(found)
+
+
+def known_etcd(path: str, cache_dir: Path) -> Binary:
+    """The etcd at that path.
+
+    Raises:
+        SiteError: it is gone, does not run or is no etcd.
+    """
+    cache = _Cache(cache_dir)
+    try:
+        binary = Binary(path, cache.version(Path(path)))
+    except OSError as error:
+        raise SiteError(f"{path}: etcd is gone: {error.strerror}", _INSTALL) from None
+    cache.save(replace=False)
+    return binary
+
+
+def beside(binary: Binary, tool: str) -> Path | None:
+    """``etcdctl`` or ``etcdutl`` of the same installation, None when it has none."""
+    path = Path(binary.path).with_name(tool)
+    return path if path.is_file() and os.access(path, os.X_OK) else None
 
 
 def probe(path: Path) -> str:
@@ -132,6 +170,9 @@ class _Cache:
         self._new[str(path)] = [info.st_mtime_ns, info.st_size, version]
         return version
 
-    def save(self) -> None:
+    def save(self, *, replace: bool = True) -> None:
+        """Remember what was found; without `replace`, beside what was known before."""
+        if not replace:
+            self._new = {**self._old, **self._new}
         if self._new != self._old and self._file.path.parent.is_dir():
             write_json(self._file.path, self._new)

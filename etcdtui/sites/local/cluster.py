@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etcdtui.errors import NodeError, SiteError
 from etcdtui.sites.local import logs, process
-from etcdtui.sites.local.binaries import Binary, find_etcd, minor, version_key
+from etcdtui.sites.local.binaries import Binary, find_etcd, known_etcd, version_key
 from etcdtui.sites.local.files import locked
 from etcdtui.sites.local.node import LocalNode
+from etcdtui.sites.local.older import newer_data, written_by
 from etcdtui.sites.local.spec import CLUSTER_FILE, ClusterSpec, SpecFile, save_spec
 
 LOCK_WAIT = 10.0
@@ -39,16 +40,19 @@ class LocalCluster:
     Args:
         directory: absolute, without symbolic links: it stands in the members' command lines.
         binary: the etcd to start; the newest one found when None, looked for on the first start.
+        offered: paths of further etcd programs that a node may be switched to.
 
     Raises:
         SiteError: there is no cluster in the directory, or its files are damaged.
     """
 
-    def __init__(self, directory: Path, binary: Binary | None) -> None:
+    def __init__(self, directory: Path, binary: Binary | None, offered: Sequence[str] = ()) -> None:
         self.directory = directory
+        self.offered = (*offered, *((binary.path,) if binary else ()))
         self.nodes: dict[str, LocalNode] = {}
         """By name, in their order; replaced as a whole."""
-        self._binary = binary
+        self._given = self._binary = binary
+        self._versions: dict[str, str] = {}
         self._spec_file = SpecFile(directory)
         self.spec = self._read()
         self._take(self.spec)
@@ -106,20 +110,25 @@ class LocalCluster:
 
     def command(self, name: str) -> list[str]:
         """The command line a start would use, for showing it."""
-        if self._binary is None:
-            with contextlib.suppress(SiteError):
-                self._binary = find_etcd(self.directory)
-        path = self._binary.path if self._binary else self.spec.etcd_path or "etcd"
-        return self.spec.argv(self.node(name).spec, self.directory, path)
+        own = self.node(name).spec
+        path = own.etcd_path or self.spec.etcd_path or "etcd"
+        with contextlib.suppress(SiteError):
+            path = self.binary_for(name).path
+        return self.spec.argv(own, self.directory, path)
 
     def start(
-        self, node: str | None, closing: Callable[[], bool], note: Callable[[Started], None]
+        self,
+        node: str | None,
+        closing: Callable[[], bool],
+        note: Callable[[Started], None],
+        flags: Sequence[str] = (),
     ) -> Started:
         """Start a node, or (None) all; a node that cannot be started does not stop the others.
 
         Args:
             closing: asked before each one; when true, nothing more is started.
             note: told after each one, while the directory is still locked.
+            flags: further flags for this one start.
 
         Raises:
             SiteError: no etcd, one too old for the data, or the directory cannot be used.
@@ -130,12 +139,13 @@ class LocalCluster:
             result = Started(ran_before=self.running())
             note(result)
             absent = [name for name in names if name not in result.ran_before]
-            binary = self._usable_binary() if absent else None
-            for name in absent:
+            allowed = self._allowed(absent, result)
+            if allowed:
+                self._note_versions(allowed)
+            for name, binary in allowed.items():
                 if closing():
                     raise SiteError(f"{self.spec.name}: is being closed, nothing is started any more")
-                assert binary is not None  # noqa: S101  # one was looked for above
-                self._start_one(name, binary, result)
+                self._start_one(name, binary, flags, result)
                 note(result)
         return result
 
@@ -147,9 +157,9 @@ class LocalCluster:
             if node.spec.initial_state == "new" or (node.data_dir / "member").is_dir()
         )
 
-    def _start_one(self, name: str, binary: Binary, result: Started) -> None:
+    def _start_one(self, name: str, binary: Binary, flags: Sequence[str], result: Started) -> None:
         node = self.node(name)
-        argv = self.spec.argv(node.spec, self.directory, binary.path)
+        argv = [*self.spec.argv(node.spec, self.directory, binary.path), *flags]
         try:
             child = node.start(argv, binary.version)
         except NodeError as error:
@@ -176,21 +186,82 @@ class LocalCluster:
             errors[name] = NodeError(f"{name}: etcd {words}", f"its log is {node.log}")
         return errors
 
-    def _usable_binary(self) -> Binary:
-        """The etcd to start, noted in ``cluster.json``; under the directory's lock.
+    def next_version(self, name: str) -> str:
+        """The version a start of that node would run, as far as it is known without a search."""
+        spec = self.node(name).spec
+        if not spec.etcd_path:
+            return spec.etcd_version or self.spec.etcd_version
+        if spec.etcd_path not in self._versions:
+            with contextlib.suppress(SiteError):
+                self._versions[spec.etcd_path] = known_etcd(spec.etcd_path, self.directory).version
+        return self._versions.get(spec.etcd_path, "")
 
-        Only major and minor are compared, as etcd does when it refuses to start on newer data
-        (``server/etcdserver/api/membership/downgrade.go``, mustDetectDowngrade).
+    def binary_for(self, name: str) -> Binary:
+        """The etcd a start of that node would use: its own, the one asked for, or the newest found.
+
+        Beside nodes that run, the cluster's last one is kept: a restart is no upgrade.
+
+        Raises:
+            SiteError: there is none.
         """
-        binary = self._binary = self._binary or find_etcd(self.directory)
+        own = self.node(name).spec.etcd_path
+        if own:
+            return known_etcd(own, self.directory)
+        if self._given is None and self.spec.etcd_path and self.running():
+            with contextlib.suppress(SiteError):
+                return known_etcd(self.spec.etcd_path, self.directory)
+        self._binary = self._binary or find_etcd(self.directory)
+        return self._binary
+
+    def _allowed(self, names: Sequence[str], result: Started) -> dict[str, Binary]:
+        """The etcd of each of these nodes, those without a usable one noted as errors.
+
+        Raises:
+            SiteError: no etcd at all, or the newest one is too old for the data.
+        """
+        allowed: dict[str, Binary] = {}
+        for name in names:
+            spec = self.node(name).spec
+            try:
+                binary = self.binary_for(name)
+            except SiteError as error:
+                if not spec.etcd_path:
+                    raise
+                result.errors[name] = NodeError(f"{name}: {error.message}", error.hint)
+                continue
+            written = newer_data(self.spec, spec, binary.version, self.directory)
+            if written and spec.etcd_path:
+                text = f"{name}: its data was written by etcd {written}, and it is to run {binary.version}"
+                result.errors[name] = NodeError(text, f"switch it to etcd {written}")
+            elif written:
+                raise SiteError(
+                    f"{self.directory}: its data was written by etcd {written}, "
+                    f"and the newest etcd found is {binary.version} ({binary.path})",
+                    f"put etcd {written} on PATH, or move {self.directory} aside for a new cluster",
+                )
+            else:
+                allowed[name] = binary
+        return allowed
+
+    def _note_versions(self, allowed: Mapping[str, Binary]) -> None:
+        """Write down which etcd is about to run on which data; under the directory's lock."""
         spec = self.spec
-        if spec.etcd_version and minor(binary.version) < minor(spec.etcd_version):
-            raise SiteError(
-                f"{self.directory}: its data was written by etcd {spec.etcd_version}, "
-                f"and the newest etcd found is {binary.version} ({binary.path})",
-                f"put etcd {spec.etcd_version} on PATH, or move {self.directory} aside for a new cluster",
+        nodes = tuple(
+            replace(
+                node,
+                etcd_version=allowed[node.name].version
+                if node.name in allowed
+                else written_by(spec, node, self.directory),
             )
-        version = max(spec.etcd_version or "0", binary.version, key=version_key)
-        if (spec.etcd_path, spec.etcd_version) != (binary.path, version):
-            self.save(replace(spec, etcd_path=binary.path, etcd_version=version))
-        return binary
+            for node in spec.nodes
+        )
+        versions = [spec.etcd_version or "0", *(binary.version for binary in allowed.values())]
+        shared = [b.path for name, b in allowed.items() if not self.node(name).spec.etcd_path]
+        new = replace(
+            spec,
+            nodes=nodes,
+            etcd_path=shared[0] if shared else spec.etcd_path,
+            etcd_version=max(versions, key=version_key),
+        )
+        if new != spec:
+            self.save(new)

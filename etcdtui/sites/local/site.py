@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,12 +15,15 @@ from etcdtui.sites.local import logs, process
 from etcdtui.sites.local.binaries import Binary
 from etcdtui.sites.local.cluster import LOCK_WAIT, LocalCluster, Started
 from etcdtui.sites.local.files import locked
-from etcdtui.sites.local.places import LocalPlaces
+from etcdtui.sites.local.places import LocalPlaces, holds_member
+from etcdtui.sites.local.releases import LocalReleases
+from etcdtui.sites.local.restore import LocalRestores
 from etcdtui.sites.urls import target
 
 SETTLE = 0.3
 """Seconds within which an etcd that cannot run at all (a bad flag, damaged data) has usually ended."""
 KILL_WAIT = 5.0
+FORCE_NEW = ("--force-new-cluster",)
 PATIENCE = 1.0
 """Seconds from SIGTERM to SIGKILL when the whole cluster is stopped.
 
@@ -30,12 +33,13 @@ its WAL, so nothing is lost by ending it sooner.
 """
 
 
-class LocalSite(LocalPlaces):
+class LocalSite(LocalPlaces, LocalRestores, LocalReleases):
     """A cluster of child processes in a directory, shared with other consoles of this machine.
 
     Args:
         directory: holds ``cluster.json``; see `etcdtui.sites.local.demo` for making one.
         binary: the etcd to start; the newest one found when None, looked for on the first start.
+        offered: paths of further etcd programs that nodes may be switched to.
 
     Raises:
         SiteError: there is no cluster in the directory, or its files are damaged.
@@ -43,11 +47,11 @@ class LocalSite(LocalPlaces):
 
     kind = "local"
 
-    def __init__(self, directory: Path, *, binary: Binary | None = None) -> None:
+    def __init__(self, directory: Path, *, binary: Binary | None = None, offered: Sequence[str] = ()) -> None:
         self.directory = directory.resolve()
         self.notes: tuple[str, ...] = ()
         """What the operator should know about how the cluster was opened, one line each."""
-        self._cluster = LocalCluster(self.directory, binary)
+        self._cluster = LocalCluster(self.directory, binary, offered)
         self._adopted = self._cluster.running()
         self._started: frozenset[str] = frozenset()
         self._launched = False
@@ -87,8 +91,10 @@ class LocalSite(LocalPlaces):
         Raises:
             SiteError: the cluster's files are damaged.
         """
-        version = self._cluster.refresh().etcd_version
-        return tuple(node.observe(version) for node in self._cluster.nodes.values())
+        self._cluster.refresh()
+        return tuple(
+            node.observe(self._cluster.next_version(name)) for name, node in self._cluster.nodes.items()
+        )
 
     # -- start -----------------------------------------------------------------------------
 
@@ -138,7 +144,27 @@ class LocalSite(LocalPlaces):
         what = f"etcd {run.version}, pid {run.pid}" if run else "etcd"
         return f"{node}: runs already ({what})" if before else f"{node}: started ({what})"
 
-    def _start(self, node: str | None, settle: float) -> dict[str, NodeError]:
+    def describe_force_new(self, node: str) -> str:
+        """The exact command line."""
+        return shlex.join([*self._cluster.command(node), *FORCE_NEW])
+
+    def start_force_new(self, node: str) -> str:
+        """Start a stopped node this once with ``--force-new-cluster``: one member with the old data.
+
+        Raises:
+            NodeError: it has no data, or it does not start; the message says why.
+        """
+        local = self._cluster.node(node)
+        if local.process():
+            return f"{node}: runs already"
+        if not holds_member(local.data_dir):
+            raise NodeError(f"{node}: {local.data_dir} holds no member: there is nothing to start anew from")
+        if errors := self._start(node, SETTLE, FORCE_NEW):
+            raise errors[node]
+        run = local.run()
+        return f"{node}: started as a new cluster" + (f" (etcd {run.version}, pid {run.pid})" if run else "")
+
+    def _start(self, node: str | None, settle: float, flags: Sequence[str] = ()) -> dict[str, NodeError]:
         """Start one node or all (None); the errors of those that could not be, or ended at once."""
         launched = self._launched
 
@@ -152,7 +178,7 @@ class LocalSite(LocalPlaces):
         # In a thread of its own: an exception that a signal raises in the main thread must not come
         # between the birth of a process and the note of its pid. Leaving the block waits for it.
         with ThreadPoolExecutor(max_workers=1) as shelter:
-            started = shelter.submit(self._cluster.start, node, lambda: self._closing, note).result()
+            started = shelter.submit(self._cluster.start, node, lambda: self._closing, note, flags).result()
         return started.errors | self._cluster.ended_early(started, settle)
 
     # -- stop and kill ---------------------------------------------------------------------
