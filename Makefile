@@ -24,6 +24,10 @@ lint: $(DEV)
 bench: $(DEV) tools
 	$(BIN)/python -m bench
 
+# The README's pictures, drawn from a real cluster.
+pictures: $(DEV)
+	$(BIN)/python -m docs.pictures.make
+
 # Debian's etcd 3.4 beside PyPI's 3.5, unpacked into .cache without touching the system.
 tools:
 	@sh tests/support/debian-etcd.sh
