@@ -1,4 +1,4 @@
-"""What upgrades and downgrades are carried out and judged by: gates, the downgrade API, one version at last."""
+"""How upgrades and downgrades are judged and carried out: gates, the downgrade API, one version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that writes without a pause, writes down what etcd acknowledged, and checks all of it at the end."""
+"""A client that writes all the time, notes what etcd acknowledged, and checks all of it at the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, pairwise
 from types import TracebackType
 
 from etcdtui.errors import EtcdError
@@ -115,7 +115,7 @@ class Writer:
                 api.close()
             lost |= {n for n in self._acknowledged if held.get(_key(n)) != _value(n)}
         moments = [self._began, *self._times, self._ended]
-        gaps = (later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+        gaps = (later - earlier for earlier, later in pairwise(moments))
         return Tally(len(self._acknowledged), tuple(sorted(lost)), max(gaps, default=0.0))
 
     def _known(self) -> list[str]:
