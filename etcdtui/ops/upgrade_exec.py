@@ -15,11 +15,14 @@ from etcdtui.ops.plan import Args
 from etcdtui.ops.rolling_exec import FRESH
 from etcdtui.ops.verify import Look, verification
 
+UPGRADE_GATES = "upgrade-gates"
+DOWNGRADE_GATES = "downgrade-gates"
+ALL_RUN = "all-run"
 ASK_TIMEOUT = 8.0
 """Seconds of a call to the downgrade API; it waits for every member's answer."""
 
 
-@verification("all-run")
+@verification(ALL_RUN)
 def _all_run(args: Args, snapshot: ClusterSnapshot) -> Look:
     """Every member runs that minor version, the data's format follows it, and no downgrade is under way.
 
@@ -120,13 +123,13 @@ def _ready(args: Args, snapshot: ClusterSnapshot) -> Look:
 # -- gates ---------------------------------------------------------------------------------
 
 
-@guard("upgrade-gates")
+@guard(UPGRADE_GATES)
 def _upgrade_gates(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """What etcd's upgrade guide asks for. Args: ``version``."""
     return _gated(upgrade_gates(snapshot, _version(args)))
 
 
-@guard("downgrade-gates")
+@guard(DOWNGRADE_GATES)
 def _downgrade_gates(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """What etcd's downgrade guide asks for. Args: ``version``."""
     return _gated(downgrade_gates(snapshot, _version(args)))

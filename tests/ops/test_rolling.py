@@ -39,7 +39,7 @@ from tests.support.writer import Writer
 
 
 def verbs(plan: Plan) -> list[str]:
-    return [f"{s.verb.split('.')[1]} {s.args.get('node') or s.args.get('target')}" for s in plan.steps]
+    return [f"{s.verb.split('.')[-1]} {s.args.get('node') or s.args.get('target')}" for s in plan.steps]
 
 
 def test_followers_first_and_the_leader_last_after_moving_leadership() -> None:

@@ -11,6 +11,7 @@ from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.actions.rolling_restart import PAUSE_FIELD
 from etcdtui.ops.actions.upgrade import can_switch, gated, moved, outdated, wanted
 from etcdtui.ops.plan import Check, Plan, Step
+from etcdtui.ops.upgrade_exec import DOWNGRADE_GATES
 from etcdtui.sites.base import Upgradable
 
 READY_TIMEOUT = 30.0
@@ -75,7 +76,7 @@ def plan(request: Request) -> Plan:
         request,
         ACTION.id,
         f"take {clean(request.snapshot.name)} back to etcd {text}",
-        (*gated(steps, Check("downgrade-gates", {"version": text})), moved(text, roll)),
+        (*gated(steps, Check(DOWNGRADE_GATES, {"version": text})), moved(text, roll)),
         (
             *_sentences(api, target),
             *rolling.order_sentences(roll),

@@ -13,6 +13,7 @@ from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.actions.rolling_restart import PAUSE_FIELD
 from etcdtui.ops.plan import Check, Plan, Step
+from etcdtui.ops.upgrade_exec import ALL_RUN, UPGRADE_GATES
 from etcdtui.sites.base import Site, Upgradable
 
 
@@ -76,7 +77,7 @@ def moved(text: str, roll: rolling.Roll) -> Step:
         args={},
         title=f"wait until the cluster has moved to etcd {text}",
         call="Maintenance.Status of every member",
-        verify=Check("all-run", {"version": text, "apart": sorted(roll.apart)}),
+        verify=Check(ALL_RUN, {"version": text, "apart": sorted(roll.apart)}),
         verify_timeout=60.0,
     )
 
@@ -89,7 +90,7 @@ def plan(request: Request) -> Plan:
         if gate.hard and not gate.ok:
             raise GuardRefused(gate.text)
     roll = outdated(request, rolling.in_order(request.snapshot, hold), target)
-    steps = gated(rolling.steps(request.site, roll, text), Check("upgrade-gates", {"version": text}))
+    steps = gated(rolling.steps(request.site, roll, text), Check(UPGRADE_GATES, {"version": text}))
     consequences = (
         *upgrade_notes(request.snapshot, target),
         *rolling.order_sentences(roll),

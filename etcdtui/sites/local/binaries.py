@@ -69,7 +69,7 @@ def find_etcd(cache_dir: Path, search_path: str | None = None) -> Binary:
 
 
 def find_releases(cache_dir: Path, further: Sequence[str] = ()) -> tuple[Binary, ...]:
-    """Every etcd found, and those of the paths in `further`; one that does not run is left out.
+    """The etcd programs of the paths in `further`, then every one found; what does not run is left out.
 
     Args:
         cache_dir: see `find_etcd`.
@@ -77,7 +77,7 @@ def find_releases(cache_dir: Path, further: Sequence[str] = ()) -> tuple[Binary,
     cache = _Cache(cache_dir)
     search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/bin"))
     found: list[Binary] = []
-    for path in dict.fromkeys([*(str(place) for place in _candidates(search)), *further]):
+    for path in dict.fromkeys([*further, *(str(place) for place in _candidates(search))]):
         with contextlib.suppress(SiteError, OSError):
             found.append(Binary(path, cache.version(Path(path))))
     cache.save()
