@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from etcdtui.ops.action import Action, Request, Scope
-from etcdtui.ops.actions import kill_node, restart_node, start_all, start_node, stop_all, stop_node
+from etcdtui.ops.actions import (
+    downgrade,
+    kill_node,
+    restart_node,
+    rolling_restart,
+    start_all,
+    start_node,
+    stop_all,
+    stop_node,
+    upgrade,
+)
 from etcdtui.sites.base import Site
 
 __all__ = ["ACTIONS", "Action", "Request", "Scope", "actions_for"]
@@ -15,6 +25,9 @@ ACTIONS: tuple[Action, ...] = (
     kill_node.ACTION,
     start_all.ACTION,
     stop_all.ACTION,
+    rolling_restart.ACTION,
+    upgrade.ACTION,
+    downgrade.ACTION,
 )
 """Every action, in the order of menus."""
 
