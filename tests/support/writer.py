@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import cycle, pairwise
 from types import TracebackType
+from typing import NamedTuple
 
 from etcdtui.errors import EtcdError
 from etcdtui.etcd.api import EtcdWriter, Target
@@ -18,8 +18,7 @@ PUT_TIMEOUT = 1.0
 """Seconds until a put counts as not acknowledged; the same number is then tried at the next endpoint."""
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(NamedTuple):
     """What became of the writes."""
 
     acknowledged: int
