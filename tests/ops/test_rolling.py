@@ -15,6 +15,7 @@ from etcdtui.ops import rolling
 from etcdtui.ops.action import Request
 from etcdtui.ops.actions.rolling_restart import ACTION
 from etcdtui.ops.audit import AuditLog
+from etcdtui.ops.executors import EXECUTORS
 from etcdtui.ops.guards import evaluate
 from etcdtui.ops.plan import Check, Outcome, Plan
 from etcdtui.ops.rolling_exec import is_well
@@ -33,7 +34,7 @@ from tests.ops.worlds import (
     url,
     worlds,
 )
-from tests.sites.local.support import demo, wait_healthy
+from tests.sites.local.support import demo, etcdctl, healthy, wait_healthy
 from tests.support.site import DirectContext
 from tests.support.writer import Writer
 
@@ -183,11 +184,32 @@ def test_a_real_cluster_is_restarted_under_a_writer(tmp_path: Path, count: int, 
         after = {n.name: n.pid for n in site.nodes()}
         assert all(after[name] not in (None, pid) for name, pid in before.items())
         assert context.fresh(5).leader_id not in (None, leader)
+        again = EXECUTORS["leader.move"]({"from": leader, "target": plan.member_ids[0]}, context)
+        assert again.endswith("leads already")
         assert tally.lost == ()
         assert tally.acknowledged > 100
         # An election takes 0.5 to 1 s here, and a put that met it is given up after 1 s.
         assert tally.longest_gap < 4
         context.close()
+
+
+def test_the_writer_notices_a_lost_write_and_a_gap(tmp_path: Path) -> None:
+    with demo(tmp_path, 1) as site:
+        wait_healthy(site)
+        with Writer(site.seeds()) as writer:
+            writer.wait_for(5)
+            site.kill_node("n1")
+            assert not healthy(site.seeds()[0])
+            site.start_node("n1")
+            writer.wait_for(5)
+            writer.stop()
+            etcdctl(site, "del", "writer/00000003")
+            etcdctl(site, "put", "writer/00000004", "something else")
+            acknowledged, lost, gap = writer.verify()
+        assert acknowledged >= 10
+        assert lost == (3, 4)
+        assert gap > 0.1
+        assert writer.errors
 
 
 @pytest.mark.timeout(90)
