@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,11 @@ def opened(site: object, root: Path, **options: object) -> Iterator[tuple[Sessio
         session.close()
 
 
+def ready(count: int) -> Callable[[ClusterSnapshot], bool]:
+    """All members answer and all nodes were listed."""
+    return lambda shot: settled(count)(shot) and len(shot.nodes) == count
+
+
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[LocalSite]:
     site = open_demo(tmp_path / "demo", nodes=3, binary=etcd("3.5"), options=QUICK)
@@ -60,7 +65,7 @@ def test_stop_the_leader_then_the_second_is_refused(local: LocalSite, tmp_path: 
     with opened(local, tmp_path) as (session, watch):
         told: list[Event] = []
         session.subscribe_events(told.append)
-        _, shot = watch.until(settled(3))
+        _, shot = watch.until(ready(3))
         assert [r.node.run_state.value for r in shot.rows if r.node] == ["running"] * 3
         leader = shot.leader_row
         assert leader is not None
@@ -89,7 +94,7 @@ def test_stop_the_leader_then_the_second_is_refused(local: LocalSite, tmp_path: 
 
 def test_kill_the_leader_and_watch_the_election(local: LocalSite, tmp_path: Path) -> None:
     with opened(local, tmp_path) as (session, watch):
-        _, shot = watch.until(settled(3))
+        _, shot = watch.until(ready(3))
         leader = shot.leader_row
         assert leader is not None
         killed = time.monotonic()
@@ -110,7 +115,7 @@ def test_kill_the_leader_and_watch_the_election(local: LocalSite, tmp_path: Path
 
 def test_stop_all_needs_the_name_and_start_all_brings_it_back(local: LocalSite, tmp_path: Path) -> None:
     with opened(local, tmp_path) as (session, watch):
-        watch.until(settled(3))
+        watch.until(ready(3))
         plan = session.prepare("stop-all")
         assert session.execute(plan).outcome is Outcome.REFUSED
         assert session.execute(session.prepare("stop-all"), override="demo2").outcome is Outcome.REFUSED
@@ -125,7 +130,7 @@ def test_stop_all_needs_the_name_and_start_all_brings_it_back(local: LocalSite, 
 
 def test_read_only_has_nothing_that_changes(local: LocalSite, tmp_path: Path) -> None:
     with opened(local, tmp_path, read_only=True) as (session, watch):
-        _, shot = watch.until(settled(3))
+        _, shot = watch.until(ready(3))
         assert not isinstance(session.site, Startable)
         assert not isinstance(session.site, Killable)
         assert [a for a in session.actions() if a.mutating] == []
@@ -160,8 +165,8 @@ def test_a_plan_for_another_cluster_does_nothing(local: LocalSite, tmp_path: Pat
     other = open_demo(tmp_path / "other", nodes=1, binary=etcd("3.5"), options=QUICK)
     try:
         with opened(local, tmp_path) as (session, watch), opened(other, tmp_path) as (elsewhere, there):
-            watch.until(settled(3))
-            there.until(settled(1))
+            watch.until(ready(3))
+            there.until(ready(1))
             plan = session.prepare("stop-node", session.snapshot().rows[0])
             with pytest.raises((PlanStale, GuardRefused)):
                 elsewhere.execute(plan)
@@ -172,7 +177,7 @@ def test_a_plan_for_another_cluster_does_nothing(local: LocalSite, tmp_path: Pat
 
 def test_health_report(local: LocalSite, tmp_path: Path) -> None:
     with opened(local, tmp_path) as (session, watch):
-        watch.until(settled(3))
+        watch.until(ready(3))
         report = session.check_health()
         assert report.healthy
         assert [e.name for e in report.endpoints] == ["n1", "n2", "n3"]
@@ -184,7 +189,7 @@ def test_health_report(local: LocalSite, tmp_path: Path) -> None:
 
 def test_pause_rests_and_actions_still_read(local: LocalSite, tmp_path: Path) -> None:
     with opened(local, tmp_path) as (session, watch):
-        watch.until(settled(3))
+        watch.until(ready(3))
         session.paused = True
         _, shot = watch.until(lambda s: s.paused)
         local.kill_node("n3")
