@@ -69,6 +69,7 @@ class Poller:
         self._applied: tuple[int, int] = (-1, -1)
         self._side_read = _NEVER
         self._seq = 0
+        self._waiting = 0
         self._closed = False
 
     # -- life ------------------------------------------------------------------------------
@@ -120,6 +121,8 @@ class Poller:
         deadline = asked + timeout
         with self._cv:
             self._wake_all(again=True)
+            # Lanes wake the poller's thread only for what it must do, unless somebody waits for them.
+            self._waiting += 1
             while True:
                 late = [
                     n
@@ -129,6 +132,7 @@ class Poller:
                 if not late or self._closed or time.monotonic() >= deadline:
                     break
                 self._cv.wait(deadline - time.monotonic())
+            self._waiting -= 1
             return self._snapshot(set(late), timeout)
 
     def api(self, url: str) -> EtcdReader:
@@ -218,7 +222,8 @@ class Poller:
                 self._due(now)
             elif self._publish_at is None:
                 self._due(max(now, self._tick_began + GRACE))
-            self._cv.notify_all()
+            if self._waiting:
+                self._cv.notify_all()
 
     def _side_failed(self, name: str) -> Callable[[str], None]:
         def failed(text: str) -> None:
