@@ -151,6 +151,9 @@ class LocalSite(LocalPlaces, LocalRestores, LocalReleases):
     def start_force_new(self, node: str) -> str:
         """Start a stopped node this once with ``--force-new-cluster``: one member with the old data.
 
+        etcd drops the entries that its WAL does not say are committed. After a SIGKILL the last
+        acknowledged write can be among them, for the commit index reaches the disk with the next entry.
+
         Raises:
             NodeError: it has no data, or it does not start; the message says why.
         """
