@@ -1,21 +1,22 @@
-"""The site of a local cluster: lists, starts, stops and kills its nodes, and reads their logs."""
+"""The site of a local cluster: lists, starts, stops and kills its nodes; other modules add the rest."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from etcdtui.errors import NodeError, SiteError, UsageError
 from etcdtui.etcd.api import EtcdWriter
 from etcdtui.model.cluster import Node
-from etcdtui.sites.local import logs, process
+from etcdtui.sites.local import process
 from etcdtui.sites.local.binaries import Binary
 from etcdtui.sites.local.cluster import LOCK_WAIT, LocalCluster, Started
 from etcdtui.sites.local.files import locked
 from etcdtui.sites.local.places import LocalPlaces, holds_member
+from etcdtui.sites.local.reading import LocalLogs
 from etcdtui.sites.local.releases import LocalReleases
 from etcdtui.sites.local.restore import LocalRestores
 from etcdtui.sites.urls import target
@@ -33,7 +34,7 @@ its WAL, so nothing is lost by ending it sooner.
 """
 
 
-class LocalSite(LocalPlaces, LocalRestores, LocalReleases):
+class LocalSite(LocalLogs, LocalPlaces, LocalRestores, LocalReleases):
     """A cluster of child processes in a directory, shared with other consoles of this machine.
 
     Args:
@@ -226,32 +227,6 @@ class LocalSite(LocalPlaces, LocalRestores, LocalReleases):
             hint = "wait, or kill it" if how == "stopped" else "look at its disk"
             raise NodeError(f"{node}: pid {found.pid} still runs {timeout:g} s after {number}", hint)
         return f"{node}: {how} (pid {found.pid})"
-
-    # -- logs ------------------------------------------------------------------------------
-
-    def log_tail(self, node: str, lines: int) -> tuple[str, ...]:
-        """The last lines of the node's log, oldest first; untrusted text.
-
-        Raises:
-            NodeError: the log cannot be read.
-        """
-        local = self._cluster.node(node)
-        try:
-            return logs.tail(local.log, lines)
-        except OSError as error:
-            raise NodeError(f"{node}: {local.log}: {error.strerror}") from None
-
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines as they come, across a rotation, until `stop()` is true; untrusted text.
-
-        Raises:
-            NodeError: the log cannot be read.
-        """
-        local = self._cluster.node(node)
-        try:
-            yield from logs.follow(local.log, stop)
-        except OSError as error:
-            raise NodeError(f"{node}: {local.log}: {error.strerror}") from None
 
     # -- the end ---------------------------------------------------------------------------
 
