@@ -8,6 +8,7 @@ import dataclasses
 import sys
 import termios
 
+from etcdtui.cli.printing import complain
 from etcdtui.cli.target import ask_password, choose, local, read_config, settings_for
 from etcdtui.config import Config, LocalProfile, Profile, UiSettings
 from etcdtui.errors import UsageError
@@ -56,10 +57,17 @@ def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
         return 128 + quitting.received() if quitting.received() else code
 
 
+def _finish(opening: Opening) -> None:
+    if left := opening.finish():
+        # The terminal may be gone, and that must not keep anything from ending.
+        with contextlib.suppress(OSError):
+            complain(left)
+
+
 def _run(opening: Opening, profile: Profile, settings: UiSettings) -> int:
     """The console's life; whatever ends it, the site's own work is undone afterwards."""
     with contextlib.ExitStack() as stack:
-        stack.callback(opening.finish)
+        stack.callback(_finish, opening)
         session = Session(
             opening.site,
             profile=profile.name,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TIMELINE = 2000
 """Events kept."""
+PATIENCE = 3.0
+"""Seconds before a cluster that does not answer at all is said to be down: it may be starting."""
 
 
 class Session:
@@ -61,6 +63,7 @@ class Session:
         self._pace = (refresh, timeout)
         self._latest = ClusterSnapshot(name=site.name, refresh=refresh)
         self._opened = False
+        self._began = time.monotonic()
         self._events: deque[Event] = deque(maxlen=TIMELINE)
         self._watchers: list[Callable[[ClusterSnapshot], None]] = []
         self._listeners: list[Callable[[Event], None]] = []
@@ -81,6 +84,7 @@ class Session:
 
     def start(self) -> None:
         """Begin reading; returns at once."""
+        self._began = time.monotonic()
         self._poller.start()
 
     def close(self) -> None:
@@ -175,13 +179,16 @@ class Session:
         old, self._latest = self._latest, snapshot
         if self._opened:
             self._tell(list(between(old, snapshot)))
-        elif first := opening(snapshot):
+        elif (snapshot.answers or self._waited_long()) and (first := opening(snapshot)):
             self._opened = True
             self._tell([first])
         with self._lock:
             watchers = list(self._watchers)
         for watcher in watchers:
             watcher(snapshot)
+
+    def _waited_long(self) -> bool:
+        return time.monotonic() - self._began >= PATIENCE
 
     def _tell(self, events: list[Event]) -> None:
         with self._lock:

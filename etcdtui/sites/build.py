@@ -31,8 +31,9 @@ class Opening:
     site: Site
     prepare: Callable[[], str] | None = None
     """Work that may take seconds, such as starting the nodes; what it did, in a line. Raises SiteError."""
-    finish: Callable[[], object] = lambda: None
-    """Undoes `prepare` after the console, as far as the profile wants it; also while it still runs."""
+    finish: Callable[[], str] = lambda: ""
+    """Undoes `prepare` after the console, as far as the profile wants it; also while it still runs.
+    What is left running, in a line."""
 
 
 def open_site(
@@ -79,7 +80,17 @@ def open_for_console(
         site.launch(settle=0)
         return "; ".join((f"{len(site.node_names())} nodes in {site.directory}", *site.notes))
 
-    return Opening(site, prepare, lambda: site.close(stop=not profile.keep))
+    def finish() -> str:
+        site.close(stop=not profile.keep)
+        left = [node.name for node in site.nodes() if node.pid is not None]
+        if not left:
+            return ""
+        command = "etcdtui demo --stop" + (f" --dir {profile.directory}" if profile.directory else "")
+        return (
+            f"{', '.join(left)} {'goes' if len(left) == 1 else 'go'} on running; `{command}` stops what runs"
+        )
+
+    return Opening(site, prepare, finish)
 
 
 def stop_local(profile: LocalProfile) -> tuple[str, ...]:
