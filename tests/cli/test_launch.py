@@ -124,6 +124,7 @@ def test_keep_leaves_the_members_and_the_next_launch_adopts_them(cli: Cli) -> No
         os.write(console.master, b"q")
         assert console.process.wait(15) == 0
         assert not gone(pids)
+        assert b"n1 goes on running; `etcdtui demo --stop` stops what runs" in console.output
     finally:
         console.process.kill()
     second = Console(cli)
