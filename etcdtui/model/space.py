@@ -61,7 +61,7 @@ class Space:
         return bool(self.quota) and self.size >= (self.quota or 0)
 
     def worth(self, rule: Rule) -> bool:
-        """Whether the rule says to defragment; where the size in use is not told only a rule of zeros does."""
+        """Whether the rule says to defragment; without a size in use only a rule of zeros does."""
         if self.free is None or self.share is None:
             return not rule.share and not rule.free
         return self.share >= rule.share and self.free >= rule.free

@@ -37,7 +37,7 @@ def file_of(cluster_id: int) -> Path:
 
 
 class Observer:
-    """Writes down the revisions of the snapshots it is shown. A disk that is full loses notes, nothing else."""
+    """Writes down the revisions of the snapshots it is shown; a full disk loses notes, nothing else."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

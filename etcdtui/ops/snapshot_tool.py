@@ -37,8 +37,12 @@ def facts(path: Path) -> Facts:
         said = json.loads(done.stdout)
         numbers = (int(said["hash"]), int(said["revision"]), int(said["totalKey"]))
     except (ValueError, KeyError, TypeError):
-        words = clean((done.stderr or done.stdout).strip().splitlines()[-1] if done.stderr or done.stdout else "", 200)
-        raise SnapshotError(f"{path}: {tool.name} {version} cannot read it: {words or 'it says nothing'}") from None
+        words = clean(
+            (done.stderr or done.stdout).strip().splitlines()[-1] if done.stderr or done.stdout else "", 200
+        )
+        raise SnapshotError(
+            f"{path}: {tool.name} {version} cannot read it: {words or 'it says nothing'}"
+        ) from None
     return Facts(size, digest, *numbers, f"{tool.name} {version}")
 
 

@@ -58,7 +58,9 @@ class Facts:
         parts = [si_bytes(self.size), "sha256 right" if self.sha256 else "without a checksum"]
         if self.revision is None:
             return ", ".join([*parts, "revision not read: no etcdutl or etcdctl found"])
-        return ", ".join([*parts, f"hash {self.hash:x}", f"revision {self.revision}", f"{self.entries} entries"])
+        return ", ".join(
+            [*parts, f"hash {self.hash:x}", f"revision {self.revision}", f"{self.entries} entries"]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ def write(path: Path, chunks: Iterable[bytes], expected: int, told: Callable[[in
         free = shutil.disk_usage(path.parent).free
         if free < expected + _ROOM:
             what = f"{si_bytes(free)} are free and the snapshot needs {si_bytes(expected)}"
-            raise SnapshotError(f"{path.parent}: {what}: nothing was written", "make room, or name another directory")
+            raise SnapshotError(
+                f"{path.parent}: {what}: nothing was written", "make room, or name another directory"
+            )
         try:
             digest = _stream(part, chunks, told)
             part.replace(path)
@@ -141,7 +145,9 @@ def _stream(part: Path, chunks: Iterable[bytes], told: Callable[[int], None]) ->
         stream.flush()
         os.fsync(stream.fileno())
     if len(tail) < TRAILER or digest.digest() != tail:
-        raise SnapshotError(f"{part.name}: the checksum of the {si_bytes(size)} received is wrong", "save it again")
+        raise SnapshotError(
+            f"{part.name}: the checksum of the {si_bytes(size)} received is wrong", "save it again"
+        )
     return tail.hex()
 
 
