@@ -12,6 +12,7 @@
     │   ├── NotPermitted         authentication or authorisation refused the call
     │   └── Refused              etcd understood and said no (its reason is the message)
     ├── AuditError               the audit log cannot be written, so nothing is done          (1)
+    │   └── StoreError           the plan store cannot be written or read                     (1)
     ├── GuardRefused             a guard says the action would do harm                       (3)
     ├── PlanStale                the cluster is no longer the one the plan was made for      (3)
     └── OutcomeUnknown           a change was sent and its result was never seen             (4)
@@ -113,6 +114,10 @@ class Refused(EtcdError):
 
 class AuditError(EtcdtuiError):
     """The audit log cannot be written or read; the message names the file."""
+
+
+class StoreError(AuditError):
+    """The plan store cannot be written or read; the message names the file."""
 
 
 class GuardRefused(EtcdtuiError):

@@ -40,6 +40,11 @@ def audit_file() -> Path:
     return state_dir() / "audit.jsonl"
 
 
+def plans_dir() -> Path:
+    """Directory of the plans that run or were left unfinished; not created."""
+    return state_dir() / "plans"
+
+
 def demo_dir() -> Path:
     """Directory of the embedded demo cluster."""
     return data_dir() / "demo"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import json
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -38,13 +41,35 @@ def act(args: argparse.Namespace) -> int:
         snapshot = settled(session, timeout)
         row = find_row(snapshot, args.node) if hasattr(args, "node") else None
         plan = session.prepare(args.command if row is None else f"{args.command}-node", row)
-        verdicts = session.verdicts(plan)
-        if args.dry_run:
-            return _dry_run(args, plan, verdicts)
-        if not args.yes:
-            print("\n".join(review(plan, verdicts)), file=sys.stderr)
-            _ask(plan)
-        return _carry_out(args, session, plan)
+        if args.save:
+            return save(args.save, plan, session)
+        return decide(args, session, plan)
+
+
+def decide(args: argparse.Namespace, session: Session, plan: Plan) -> int:
+    """Show a plan, ask for a yes, or carry it out, as the arguments want it; the exit code."""
+    verdicts = session.verdicts(plan)
+    if args.dry_run:
+        return _dry_run(args, plan, verdicts)
+    if not args.yes:
+        print("\n".join(review(plan, verdicts)), file=sys.stderr)
+        _ask(plan)
+    return _carry_out(args, session, plan)
+
+
+def save(name: str, plan: Plan, session: Session) -> int:
+    """Write a plan to a new file, readable by its owner alone, for `etcdtui run`."""
+    from etcdtui.ops.planfile import plan_object
+
+    path = Path(name).expanduser()
+    text = json.dumps(plan_object(plan, session.snapshot(), session.profile), indent=2)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise UsageError(f"{path}: the plan cannot be saved: {error.strerror}") from None
+    print(f"{clean(plan.title)}: saved in {path}; `etcdtui run {path}` carries it out")
+    return 0
 
 
 def find_row(snapshot: ClusterSnapshot, word: str) -> EndpointRow:
@@ -65,7 +90,7 @@ def review(plan: Plan, verdicts: Sequence[Verdict]) -> list[str]:
     for number, step in enumerate(plan.steps, 1):
         lines += [f"{number}. {clean(step.title)}", f"     {clean(step.call)}"]
     for verdict in verdicts:
-        word = "ok" if verdict.ok else "REFUSED"
+        word = ("warning" if verdict.warning else "ok") if verdict.ok else "REFUSED"
         lines.append(f"{word}: {clean(verdict.reason)}")
     if any(not v.ok for v in verdicts) and all(v.ok or v.overridable for v in verdicts):
         lines.append(f"It can be overruled with --override {clean(plan.cluster_name)}")

@@ -46,6 +46,7 @@ def opened(args: argparse.Namespace, *, read_only: bool = True) -> Iterator[tupl
         read_only=read_only or settings.read_only,
         refresh=settings.refresh,
         timeout=settings.timeout,
+        change_lock=profile.change_lock,
     )
     try:
         session.start()

@@ -74,6 +74,7 @@ def _run(opening: Opening, profile: Profile, settings: UiSettings) -> int:
             read_only=settings.read_only,
             refresh=settings.refresh,
             timeout=settings.timeout,
+            change_lock=profile.change_lock,
         )
         stack.callback(session.close)
         stack.callback(quitting.closing)

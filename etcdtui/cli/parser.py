@@ -66,6 +66,7 @@ def build_parser(asked: str = "") -> Parser:
         command.add_argument("-o", "--output", choices=forms, default="table", help="form of the output")
     for name, text in ACTIONS.items():
         _action(commands, name, text)
+    _plans(commands)
     _about(commands)
     return parser
 
@@ -176,6 +177,12 @@ def _action(commands: Subparsers, name: str, text: str) -> None:
     if not name.endswith("-all"):
         command.add_argument("node", metavar="NODE", help="a node's or member's name, ID or endpoint")
     _target(command)
+    _decision(command)
+    command.add_argument("--save", metavar="FILE", help="save the plan for etcdtui run, change nothing")
+
+
+def _decision(command: Parser) -> None:
+    """What to do with a plan."""
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.add_argument(
         "--dry-run", action="store_true", help="show the plan and the guards, change nothing"
@@ -186,6 +193,30 @@ def _action(commands: Subparsers, name: str, text: str) -> None:
     command.add_argument(
         "-o", "--output", choices=("text", "json"), default="text", help="form of the output"
     )
+
+
+def _plans(commands: Subparsers) -> None:
+    plans = _command(commands, "plans", "changes that were left unfinished")
+    _target(plans)
+    plans.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="form of the output"
+    )
+    for name, text in (
+        ("finish", "do what remains of a change that was left unfinished"),
+        ("undo", "take back a change that was left unfinished"),
+        ("forget", "leave an unfinished change as it is"),
+    ):
+        command = _command(commands, name, text)
+        command.add_argument(
+            "id", metavar="ID", help="the plan's ID, or its beginning; etcdtui plans lists them"
+        )
+        _target(command)
+        if name != "forget":
+            _decision(command)
+    run = _command(commands, "run", "carry out a plan that was saved with --save")
+    run.add_argument("file", metavar="FILE", help="the plan's file")
+    _target(run)
+    _decision(run)
 
 
 def _about(commands: Subparsers) -> None:

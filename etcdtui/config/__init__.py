@@ -2,6 +2,7 @@
 
 from etcdtui.config.load import find_file, load
 from etcdtui.config.profiles import (
+    ChangeLock,
     Config,
     EndpointsProfile,
     KubeProfile,
@@ -13,6 +14,7 @@ from etcdtui.config.profiles import (
 )
 
 __all__ = [
+    "ChangeLock",
     "Config",
     "EndpointsProfile",
     "KubeProfile",

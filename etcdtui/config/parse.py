@@ -12,6 +12,7 @@ import yaml
 
 from etcdtui.config.profiles import (
     DEMO,
+    ChangeLock,
     Config,
     EndpointsProfile,
     KubeProfile,
@@ -28,6 +29,7 @@ Actions = Callable[[], Collection[str]]
 
 TOP_KEYS = ("default", "profiles", "ui")
 UI_KEYS = tuple(f.name for f in dataclasses.fields(UiSettings))
+LOCK_KEYS = tuple(f.name for f in dataclasses.fields(ChangeLock))
 TLS_KEYS = tuple(f.name for f in dataclasses.fields(TlsPaths))
 
 
@@ -91,6 +93,7 @@ class _Common(TypedDict):
     refresh: float | None
     timeout: float | None
     read_only: bool
+    change_lock: ChangeLock
 
 
 def profile(name: str, tree: Tree) -> Profile:
@@ -110,8 +113,19 @@ def profile(name: str, tree: Tree) -> Profile:
         refresh=tree.seconds("refresh"),
         timeout=tree.seconds("timeout"),
         read_only=tree.boolean("read_only"),
+        change_lock=_change_lock(lock) if (lock := tree.child("change_lock")) else ChangeLock(),
     )
     return build(tree, common)
+
+
+def _change_lock(tree: Tree) -> ChangeLock:
+    tree.only(LOCK_KEYS)
+    standard = ChangeLock()
+    return ChangeLock(
+        enabled=tree.boolean("enabled") if tree.has("enabled") else standard.enabled,
+        key=tree.text("key", "a key of etcd", standard.key),
+        ttl=tree.integer("ttl", 2, 3600) or standard.ttl,
+    )
 
 
 def _local(tree: Tree, common: _Common) -> Profile:

@@ -39,6 +39,16 @@ class TlsPaths:
     """The name to check in the server's certificate instead of the one dialled."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeLock:
+    """The key that keeps a second console from changing the cluster while a plan runs."""
+
+    enabled: bool = True
+    key: str = "/etcdtui/lock"
+    ttl: int = 15
+    """Seconds after which etcd gives the lock up when its holder has died."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One cluster the operator has given a name."""
@@ -51,6 +61,7 @@ class Profile:
     timeout: float | None = None
     """Seconds; None for the ui's."""
     read_only: bool = False
+    change_lock: ChangeLock = ChangeLock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

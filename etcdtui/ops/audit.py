@@ -28,6 +28,8 @@ class Phase(StrEnum):
     """What a line is about."""
 
     PLAN = "plan"
+    LOCK = "lock"
+    """Whether the change lock protects the plan from a second console, or why not."""
     OVERRIDE = "override"
     BEGIN = "begin"
     """A step is about to be carried out. Without a later `END` the console ended in the middle of it."""
@@ -95,6 +97,8 @@ class Record:
     """What happened, or why not, in words."""
     duration: float | None = None
     """Seconds from the step's beginning to the end of its verification."""
+    origin: str = ""
+    """ID of the plan that this one finishes or undoes."""
     members_before: list[dict[str, Any]] | None = None
     members_after: list[dict[str, Any]] | None = None
     who: Mapping[str, str | None] = field(default_factory=who)
@@ -109,13 +113,14 @@ class Record:
             "cluster": self.cluster,
             "cluster_id": None if self.cluster_id is None else f"{self.cluster_id:x}",
             "plan": self.plan,
+            "origin": self.origin or None,
             "action": self.action,
             "step": self.step,
             "total": self.total,
             "phase": str(self.phase),
-            "call": _without_secrets(self.call),
+            "call": without_secrets(self.call),
             "outcome": self.outcome,
-            "result": _without_secrets(self.result),
+            "result": without_secrets(self.result),
             "duration": None if self.duration is None else round(self.duration, 3),
             "members_before": self.members_before,
             "members_after": self.members_after,
@@ -128,7 +133,7 @@ _SECRETS = (
 )
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
     """A second fence: calls and errors carry no secrets, but a URL or a foreign message might."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
@@ -158,7 +163,7 @@ class AuditLog:
             finally:
                 os.close(handle)
             if created:
-                _sync_directory(self.path.parent)
+                sync_directory(self.path.parent)
         except OSError as error:
             raise self._error("cannot be written", error) from error
 
@@ -208,7 +213,8 @@ def _lock(handle: int) -> None:
             return
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Force a directory's entries to disk, so that a new name in it survives a loss of power."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

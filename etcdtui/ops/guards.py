@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node, RunState, State
 from etcdtui.model.quorum import Budget, budget, is_healthy_voter
 from etcdtui.model.text import clean
-from etcdtui.ops.plan import Args, Check, Plan
+from etcdtui.ops.plan import Args, Check, Plan, Step
 
 STALE = 5.0
 """Seconds (or two refreshes, if longer) after which an answer no longer proves that a member is well."""
@@ -31,6 +31,8 @@ class Verdict:
     """One sentence: why not, or what will hold."""
     overridable: bool = False
     """Whether typing the cluster's name lets it pass all the same."""
+    warning: bool = False
+    """Whether it lets the plan pass and yet should be read before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,25 @@ def evaluate(check: Check, snapshot: ClusterSnapshot) -> Verdict:
     return Verdict(check, answer.ok, answer.reason, answer.overridable)
 
 
-def bindings(plan: Plan) -> tuple[Check, ...]:
-    """What binds a plan to its cluster; never overridable, evaluated before every step."""
+def bindings(plan: Plan, done: int = 0) -> tuple[Check, ...]:
+    """What binds a plan to its cluster; never overridable, evaluated before every step.
+
+    Args:
+        done: how many steps have been carried out; members that those removed are expected to be gone.
+    """
+    gone = removed_by(plan.steps[:done])
     return (
         Check("same-cluster", {"cluster_id": plan.cluster_id}),
-        Check("member-present", {"members": list(plan.member_ids)}),
+        Check("member-present", {"members": [mid for mid in plan.member_ids if mid not in gone]}),
+    )
+
+
+def removed_by(steps: tuple[Step, ...]) -> frozenset[int]:
+    """The members that these steps remove: the argument ``member`` of every ``member.remove``."""
+    return frozenset(
+        step.args["member"]
+        for step in steps
+        if step.verb == "member.remove" and isinstance(step.args.get("member"), int)
     )
 
 
@@ -80,7 +96,7 @@ def opening(plan: Plan) -> tuple[Check, ...]:
 def review(plan: Plan, snapshot: ClusterSnapshot) -> tuple[Verdict, ...]:
     """The verdicts to show with a plan, those that refuse first."""
     verdicts = (evaluate(check, snapshot) for check in opening(plan))
-    return tuple(sorted(verdicts, key=lambda v: v.ok))
+    return tuple(sorted(verdicts, key=lambda v: (v.ok, not v.warning)))
 
 
 # -- the cluster ---------------------------------------------------------------------------

@@ -63,6 +63,8 @@ class Plan:
     """The members acted on; each must still be in the member list."""
     dangerous: bool = False
     """Whether the review asks twice."""
+    origin: str = ""
+    """ID of the plan that this one finishes or undoes; empty for one of its own."""
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""

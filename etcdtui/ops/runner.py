@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from etcdtui.config import ChangeLock
 from etcdtui.errors import AuditError, DeadlineExceeded, EtcdtuiError, GuardRefused, OutcomeUnknown, PlanStale
 from etcdtui.model.cluster import ClusterSnapshot, State
 from etcdtui.model.text import clean
@@ -21,7 +22,9 @@ from etcdtui.ops.context import Context
 from etcdtui.ops.exclusive import sole_change
 from etcdtui.ops.executors import EXECUTORS, Executor, execute
 from etcdtui.ops.journal import Journal
+from etcdtui.ops.lease import Hold, held
 from etcdtui.ops.plan import Check, Outcome, Plan, Result, Step
+from etcdtui.ops.store import PlanStore
 
 FRESH = 6.0
 """Seconds that reading everything afresh may take."""
@@ -67,6 +70,8 @@ def run(
     progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
     executors: Mapping[str, Executor] = EXECUTORS,
+    lock: ChangeLock | None = None,
+    store: PlanStore | None = None,
 ) -> Result:
     """Carry out a reviewed plan; blocks until it has ended one way or another.
 
@@ -76,6 +81,8 @@ def run(
     Args:
         override: the cluster's name as typed; lets overridable guards pass, and is written down.
         executors: the verbs that can be carried out.
+        lock: keeps other consoles from changing the cluster meanwhile; None for no lock.
+        store: keeps the plan while it runs and when it was left unfinished; None for nowhere.
 
     Raises:
         PlanStale: another cluster answers or a member is gone, and nothing was done.
@@ -86,7 +93,10 @@ def run(
             return Result(plan, Outcome.REFUSED, f"this version knows no step {step.verb!r}")
     try:
         with sole_change(plan):
-            return _Run(plan, context, override, progress, cancel or threading.Event(), executors).all()
+            journal = Journal(plan, context, store)
+            stop = cancel or threading.Event()
+            run = _Run(plan, context, journal, override, progress, stop, executors)
+            return journal.end(run.all(lock))
     except GuardRefused as error:
         return Result(plan, Outcome.REFUSED, str(error))
 
@@ -98,6 +108,7 @@ class _Run:
         self,
         plan: Plan,
         context: Context,
+        journal: Journal,
         override: str | None,
         progress: Callable[[Progress], None] | None,
         cancel: threading.Event,
@@ -109,19 +120,24 @@ class _Run:
         self.progress = progress
         self.cancel = cancel
         self.executors = executors
-        self._journal = Journal(plan, context)
+        self._journal = journal
+        self._hold: Hold | None = None
         self.index = 0
         self.snapshot = context.snapshot()
 
-    def all(self) -> Result:
+    def all(self, lock: ChangeLock | None) -> Result:
         """Every step, until one ends the run."""
         message = "there was nothing to do"
         try:
             self._check_override()
             self._journal.write(Line.PLAN, before=self.snapshot)
-            for index, step in enumerate(self.plan.steps):
-                self.index = index
-                message = self._step(step)
+            with held(lock, self.plan, self.context, self._note_lock) as self._hold:
+                for index, step in enumerate(self.plan.steps):
+                    self.index = index
+                    message = self._step(step)
+        except GuardRefused as error:
+            self._journal.write(Line.REFUSED, result=str(error))
+            return Result(self.plan, Outcome.REFUSED, str(error))
         except _Ended as end:
             message = end.message
             if self.index and end.outcome is not Outcome.DONE:
@@ -135,6 +151,9 @@ class _Run:
             return Result(self.plan, Outcome.FAILED, text + self._left_behind(), self.index)
         return Result(self.plan, Outcome.DONE, message, len(self.plan.steps))
 
+    def _note_lock(self, text: str) -> None:
+        self._journal.write(Line.LOCK, result=text)
+
     def _check_override(self) -> None:
         if self.override is not None and (not self.override or self.override != self.plan.cluster_name):
             text = f"the name typed is not the cluster's: type {clean(self.plan.cluster_name)!r}"
@@ -144,11 +163,9 @@ class _Run:
     # -- one step --------------------------------------------------------------------------
 
     def _step(self, step: Step) -> str:
-        if self.cancel.is_set():
-            text = f"cancelled before step {self.index + 1} of {len(self.plan.steps)}: {step.title}"
-            self._journal.write(Line.CANCELLED, self.index, result=text)
-            raise _Ended(Outcome.CANCELLED, text)
+        self._check_cancel(step)
         self._guard(step)
+        self._check_cancel(step)
         before = self.snapshot
         self._journal.write(Line.BEGIN, self.index, before=before)
         outcome, text = self._carry_out(step)
@@ -165,19 +182,27 @@ class _Run:
         self._report(Phase.DONE, text)
         return text
 
+    def _check_cancel(self, step: Step) -> None:
+        if self.cancel.is_set():
+            text = f"cancelled before step {self.index + 1} of {len(self.plan.steps)}: {step.title}"
+            self._journal.write(Line.CANCELLED, self.index, result=text)
+            raise _Ended(Outcome.CANCELLED, text)
+
     def _guard(self, step: Step) -> None:
         self._report(Phase.GUARD, "reading the cluster afresh")
         try:
             self.snapshot = self._fresh()
         except EtcdtuiError as error:
             self._refuse(step, f"the cluster could not be read: {error}")
-        for check in guards.bindings(self.plan):
+        for check in guards.bindings(self.plan, self.index):
             verdict = guards.evaluate(check, self.snapshot)
             if not verdict.ok and not self.index:
                 self._journal.write(Line.REFUSED, self.index, result=verdict.reason)
                 raise PlanStale(verdict.reason, "look again and make a new plan")
             if not verdict.ok:
                 self._refuse(step, verdict.reason)
+        if self._hold is not None and (lost := self._hold.check(self.snapshot)):
+            self._refuse(step, lost)
         refused = [v for c in step.guards if not (v := guards.evaluate(c, self.snapshot)).ok]
         if not refused:
             return

@@ -7,12 +7,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from etcdtui import paths
+from etcdtui.config import ChangeLock
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import EndpointRow
 from etcdtui.model.severity import Severity
-from etcdtui.ops import guards, runner
-from etcdtui.ops.plan import Outcome, Plan, Result
+from etcdtui.ops import guards, lease, resume, runner
+from etcdtui.ops.plan import Check, Outcome, Plan, Result
 from etcdtui.ops.registry import Action, Request, actions_for
+from etcdtui.ops.resume import Unfinished
+from etcdtui.ops.store import PlanStore
 
 if TYPE_CHECKING:
     from etcdtui.runtime.session import Session
@@ -25,10 +29,21 @@ _SEVERITY = {
 
 
 class Changes:
-    """The acting half of a session."""
+    """The acting half of a session.
 
-    def __init__(self, session: Session) -> None:
+    Args:
+        lock: keeps other consoles from changing the cluster while a plan runs; None for none.
+        store: keeps plans while they run and when they are left unfinished; the user's by default.
+    """
+
+    def __init__(
+        self, session: Session, lock: ChangeLock | None = None, store: PlanStore | None = None
+    ) -> None:
         self._session = session
+        self._lock = lock
+        self._asked = ""
+        self._holder = guards.Verdict(Check("change-lock"), True, "")
+        self.store = store or PlanStore(paths.plans_dir())
 
     def actions(self) -> tuple[Action, ...]:
         """What can be done here: the registry's actions that the site offers."""
@@ -48,8 +63,18 @@ class Changes:
         raise UsageError(f"{action_id} cannot be done here: {why}")
 
     def verdicts(self, plan: Plan) -> tuple[guards.Verdict, ...]:
-        """What the guards before the first step say of the latest snapshot, those that refuse first."""
-        return guards.review(plan, self._session.snapshot())
+        """What the guards before the first step say of the latest snapshot, those that refuse first.
+
+        With a change lock its verdict is among them; asking for it blocks for at most some seconds.
+        """
+        found = guards.review(plan, self._session.snapshot())
+        if self._lock is None:
+            return found
+        if self._asked != plan.id:
+            # Once a plan: a review is drawn again with every snapshot, and asking takes time.
+            self._asked, self._holder = plan.id, lease.prospect(self._lock, self._session)
+        lock = self._holder
+        return tuple(sorted((*found, lock), key=lambda v: (v.ok, not v.warning)))
 
     def execute(
         self,
@@ -62,8 +87,35 @@ class Changes:
         """Carry out a reviewed plan; blocks until it ended one way or another."""
         session = self._session
         session.note(Severity.OK, f"{plan.title}: begun" + (" (guard overridden)" if override else ""))
-        result = runner.run(plan, session, override=override, progress=progress, cancel=cancel)
+        result = runner.run(
+            plan,
+            session,
+            override=override,
+            progress=progress,
+            cancel=cancel,
+            lock=self._lock,
+            store=self.store,
+        )
         severity = _SEVERITY.get(result.outcome, Severity.CRITICAL)
         session.note(severity, f"{plan.title}: {result.outcome.value}: {result.message}")
         session.poke()
         return result
+
+    # -- what was left unfinished ----------------------------------------------------------
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """The plans that were left on this cluster, oldest first."""
+        return resume.unfinished(self.store, self._session.snapshot())
+
+    def finish(self, left: Unfinished) -> Plan:
+        """A plan for what remains of one. Raises UsageError when nothing does."""
+        return resume.finish_plan(left, self._session.snapshot(), uuid.uuid4().hex[:12])
+
+    def undo(self, left: Unfinished) -> Plan:
+        """A plan that takes one back. Raises UsageError when nothing can be."""
+        return resume.undo_plan(left, self._session.snapshot(), uuid.uuid4().hex[:12])
+
+    def forget(self, left: Unfinished) -> None:
+        """Put a plan away as it is. Raises StoreError."""
+        self.store.retire(left.id)
+        self._session.note(Severity.WARNING, f"{left.title}: forgotten, {left.why}")

@@ -15,6 +15,7 @@ from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
 
 if TYPE_CHECKING:
+    from etcdtui.config import ChangeLock
     from etcdtui.etcd.api import EtcdReader, EtcdWriter
     from etcdtui.model.health import HealthReport
     from etcdtui.ops.action import Action
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from etcdtui.ops.guards import Verdict
     from etcdtui.ops.plan import Plan, Result
     from etcdtui.ops.runner import Progress
+    from etcdtui.ops.store import PlanStore
     from etcdtui.runtime.changes import Changes
     from etcdtui.runtime.poller import Poller
     from etcdtui.sites.base import Site
@@ -42,6 +44,8 @@ class Session:
         refresh: seconds between readings.
         timeout: deadline of every reading in seconds.
         audit: where steps are written down; the user's audit log by default.
+        change_lock: keeps other consoles from changing the cluster while a plan runs; None for none.
+        store: where plans are kept while they run; the user's state directory by default.
     """
 
     def __init__(
@@ -53,11 +57,15 @@ class Session:
         refresh: float = 1.0,
         timeout: float = 1.5,
         audit: AuditLog | None = None,
+        change_lock: ChangeLock | None = None,
+        store: PlanStore | None = None,
     ) -> None:
         self._site = _read_only(site) if read_only else site
         self._profile = profile
         self.read_only = read_only
         self._audit = audit
+        self._change_lock = change_lock
+        self._store = store
         self._reading: Poller | None = None
         self._changes: Changes | None = None
         self._pace = (refresh, timeout)
@@ -182,10 +190,18 @@ class Session:
         elif (snapshot.answers or self._waited_long()) and (first := opening(snapshot)):
             self._opened = True
             self._tell([first])
+            self._tell_unfinished()
         with self._lock:
             watchers = list(self._watchers)
         for watcher in watchers:
             watcher(snapshot)
+
+    def _tell_unfinished(self) -> None:
+        if self.read_only:
+            return
+        for left in self.changes.unfinished():
+            text = f"left unfinished: {left.title}: {left.why}; `etcdtui plans` finishes or undoes it"
+            self.note(Severity.WARNING, text)
 
     def _waited_long(self) -> bool:
         return time.monotonic() - self._began >= PATIENCE
@@ -233,7 +249,7 @@ class Session:
                 # Watching comes first: a launch does not wait for the machinery of changes.
                 from etcdtui.runtime.changes import Changes
 
-                self._changes = Changes(self)
+                self._changes = Changes(self, self._change_lock, self._store)
             return self._changes
 
     def actions(self) -> tuple[Action, ...]:

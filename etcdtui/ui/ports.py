@@ -52,6 +52,11 @@ class VerdictInfo(Protocol):
     """What one guard says of a plan."""
 
     @property
+    def warning(self) -> bool:
+        """Whether it lets the plan pass and yet should be read before."""
+        ...
+
+    @property
     def ok(self) -> bool:
         """Whether it lets the plan pass."""
         ...

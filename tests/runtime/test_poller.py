@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,8 @@ def test_the_leader_is_killed_and_the_new_one_shows(cluster: EtcdCluster) -> Non
         down_at, shot = watch.until(state_of(leader.name, State.DOWN), since=killed)
         assert down_at - killed < 5
         row = next(r for r in shot.rows if r.name == leader.name)
-        assert "refused" in row.reading.reason
+        # At the very moment of its end a process may still take a connection and close it at once.
+        assert re.search("refused|closed|closes|reset", row.reading.reason)
         assert row.reading.status is not None
         _, after = watch.until(
             lambda s: s.leader_row is not None and s.leader_row.name != leader.name, since=killed

@@ -164,6 +164,7 @@ class FakeVerdict:
     ok: bool
     reason: str
     overridable: bool = False
+    warning: bool = False
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,11 @@ class LocalNode:
         self._write(Run(child.pid, created, version, offset))
         return child
 
+    def ending(self) -> bool:
+        """Whether its process was told to end and has not done so yet."""
+        run = self.run()
+        return run is not None and bool(run.ended_by) and self.process() is not None
+
     def signal(self, found: psutil.Process, ended_by: str) -> None:
         """Ask etcd to end (``stopped``: SIGTERM) or end it (``killed``: SIGKILL), and write that down."""
         # A full disk or a damaged file must not keep anybody from stopping a node.

@@ -24,6 +24,8 @@ from etcdtui.sites.urls import target
 SETTLE = 0.3
 """Seconds within which an etcd that cannot run at all (a bad flag, damaged data) has usually ended."""
 KILL_WAIT = 5.0
+END_WAIT = 15.0
+"""Seconds that a node which was told to stop may take before it is started again."""
 FORCE_NEW = ("--force-new-cluster",)
 PATIENCE = 1.0
 """Seconds from SIGTERM to SIGKILL when the whole cluster is stopped.
@@ -139,6 +141,9 @@ class LocalSite(LocalLogs, LocalPlaces, LocalRestores, LocalReleases):
         """
         local = self._cluster.node(node)
         before = local.process()
+        if before is not None and local.ending() and not process.wait_gone([before], END_WAIT):
+            # It had been told to stop; a plan that takes that back must not take it for running.
+            before = None
         if before is None and (errors := self._start(node, SETTLE)):
             raise errors[node]
         run = local.run()

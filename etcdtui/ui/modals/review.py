@@ -39,10 +39,10 @@ def review_lines(plan: Plan, verdicts: Sequence[VerdictInfo]) -> list[Line]:
         lines.append((Span("   "), Span(clean(step.call), "learner")))
     seen = set()
     for verdict in verdicts:
-        line: Line = (
-            Span("✔ " if verdict.ok else "✖ refused: ", "ok" if verdict.ok else "bad"),
-            Span(clean(verdict.reason), "" if verdict.ok else "bad"),
-        )
+        sign, tone = ("✔ ", "ok") if verdict.ok else ("✖ refused: ", "bad")
+        if verdict.ok and verdict.warning:
+            sign, tone = "▲ ", "warn"
+        line: Line = (Span(sign, tone), Span(clean(verdict.reason), "" if tone == "ok" else tone))
         if line not in seen:
             lines.append(line)
             seen.add(line)

@@ -1,0 +1,165 @@
+"""Plans that were left unfinished: recognised, and turned into a plan that finishes or undoes them.
+
+Both are ordinary plans: they go through review, guards, the runner and the audit log, and name the
+plan they come from in `Plan.origin`. A step that was begun when its console died is judged by its
+verification; where that does not hold it is carried out again, which is safe because every executor
+looks before it acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from etcdtui.errors import UsageError
+from etcdtui.model.cluster import ClusterSnapshot
+from etcdtui.model.text import clean, plural
+from etcdtui.ops import guards, verify
+from etcdtui.ops.plan import Plan, Step
+from etcdtui.ops.store import Entry, Mark, PlanStore
+
+_ABOUT_THE_NODE = ("node-running", "node-stopped")
+"""Guards about what a step is to change: a step that may have happened already must not fail on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """One plan that was left, and why."""
+
+    entry: Entry
+    why: str
+    """One sentence: in which step, and what ended it."""
+
+    @property
+    def id(self) -> str:
+        """The plan's ID."""
+        return self.entry.id
+
+    @property
+    def title(self) -> str:
+        """What it was to do."""
+        return self.entry.plan.title
+
+    @property
+    def done(self) -> tuple[Step, ...]:
+        """The steps that were carried out and verified, those of the plans before it included."""
+        pairs = zip(self.entry.plan.steps, self.entry.states, strict=True)
+        return (*self.entry.before, *(step for step, state in pairs if state.mark is Mark.DONE))
+
+    @property
+    def open(self) -> tuple[tuple[Step, Mark], ...]:
+        """The steps that were not, with how far each came."""
+        pairs = zip(self.entry.plan.steps, self.entry.states, strict=True)
+        return tuple((step, state.mark) for step, state in pairs if state.mark is not Mark.DONE)
+
+
+def done_before(store: PlanStore, plan: Plan) -> tuple[Step, ...]:
+    """What the plan that this one finishes had done. Raises StoreError."""
+    if not plan.origin or plan.title.startswith("undo: "):
+        return ()
+    entry = store.get(plan.origin)
+    return Unfinished(entry, "").done if entry is not None else ()
+
+
+def unfinished(store: PlanStore, snapshot: ClusterSnapshot) -> tuple[Unfinished, ...]:
+    """The plans that were left on this cluster, oldest first; `store.problems` tells of damaged files."""
+    return tuple(
+        Unfinished(entry, _why(entry))
+        for entry in store.entries()
+        if not entry.running and _same_cluster(entry.plan, snapshot)
+    )
+
+
+def _same_cluster(plan: Plan, snapshot: ClusterSnapshot) -> bool:
+    if plan.cluster_id is None or snapshot.cluster_id is None:
+        return plan.cluster_name == snapshot.name
+    return plan.cluster_id == snapshot.cluster_id
+
+
+def _why(entry: Entry) -> str:
+    steps = entry.plan.steps
+    number, mark = next(
+        ((i, s.mark) for i, s in enumerate(entry.states) if s.mark is not Mark.DONE), (len(steps), Mark.DONE)
+    )
+    if number == len(steps):
+        return "every step was done; only its end was not written down"
+    place = f"step {number + 1} of {len(steps)} ({clean(steps[number].title)})"
+    if entry.outcome is not None:
+        return f"{entry.outcome} at {place}: {clean(entry.message, 300)}"
+    when = "in" if mark is Mark.BEGUN else "before"
+    return f"its console ended {when} {place}"
+
+
+def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan:
+    """What remains of a plan. Raises UsageError when nothing does."""
+    plan, steps = left.entry.plan, []
+    for step, mark in left.open:
+        if mark is Mark.PENDING:
+            steps.append(step)
+        elif step.verify is not None and verify.look(step.verify, snapshot).done:
+            steps.append(_watch(step))
+        else:
+            steps.append(_again(step))
+    if not steps:
+        raise UsageError(f"nothing remains of {clean(plan.title)!r}", f"etcdtui plans forget {left.id}")
+    gone = guards.removed_by(left.done)
+    return replace(
+        plan,
+        id=plan_id,
+        title=f"finish: {plan.title.removeprefix('finish: ')}",
+        steps=tuple(steps),
+        consequences=(*_so_far(left), *plan.consequences),
+        member_ids=tuple(mid for mid in plan.member_ids if mid not in gone),
+        origin=left.id,
+    )
+
+
+def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan:
+    """What takes back the steps that were, or may have been, carried out; the last one first.
+
+    Raises UsageError when none of them can be taken back.
+    """
+    begun = [step for step, mark in left.open if mark is not Mark.PENDING]
+    did = [*left.done, *begun]
+    steps = tuple(_again(step.undo) for step in reversed(did) if step.undo is not None)
+    kept = [clean(step.title) for step in did if step.undo is None and step.verb != "wait"]
+    plan = left.entry.plan
+    if not steps:
+        raise UsageError(
+            f"nothing of {clean(plan.title)!r} can be taken back" if did else "nothing was done yet",
+            f"etcdtui plans finish {left.id}, or forget it",
+        )
+    consequences = [f"takes back: {', '.join(clean(s.title) for s in steps)}"]
+    if kept:
+        consequences.append(f"cannot be taken back: {', '.join(kept)}")
+    return replace(
+        plan,
+        id=plan_id,
+        title=f"undo: {plan.title.removeprefix('finish: ').removeprefix('undo: ')}",
+        steps=steps,
+        consequences=(*_so_far(left), *consequences),
+        cluster_id=plan.cluster_id if plan.cluster_id is not None else snapshot.cluster_id,
+        member_ids=(),
+        origin=left.id,
+    )
+
+
+def _so_far(left: Unfinished) -> tuple[str, ...]:
+    done = len(left.done)
+    return (f"{plural(done, 'step')} {'was' if done == 1 else 'were'} done before; {left.why}",)
+
+
+def _watch(step: Step) -> Step:
+    """A step that has had its effect already: only its verification is awaited once more."""
+    return replace(
+        step,
+        verb="wait",
+        args={},
+        title=f"check: {step.title}",
+        call="nothing is sent",
+        guards=(),
+        undo=step.undo,
+    )
+
+
+def _again(step: Step) -> Step:
+    return replace(step, guards=tuple(g for g in step.guards if g.name not in _ABOUT_THE_NODE))
