@@ -26,7 +26,7 @@ def plans(args: argparse.Namespace) -> int:
     if args.output == "json":
         print_json([_object(each) for each in left])
     elif left:
-        rows = [(u.id, u.entry.saved[:19], clean(u.title), clean(u.why)) for u in left]
+        rows = [(u.id, u.entry.saved[:19], clean(u.title, 60), clean(u.why, 100)) for u in left]
         print(table(("ID", "BEGUN", "PLAN", "WHY"), rows))
         print("etcdtui finish ID, etcdtui undo ID or etcdtui forget ID settles it")
     else:
