@@ -93,7 +93,7 @@ def test_a_frozen_member_is_down_and_delays_nobody(cluster: EtcdCluster) -> None
             ages = [
                 later.taken_at - (r.reading.answered_at or 0) for r in later.rows if r.name != frozen.name
             ]
-            assert max(ages) < 0.5
+            assert max(ages) < 2
         finally:
             frozen.thaw()
         watch.until(settled(3), since=time.monotonic())
