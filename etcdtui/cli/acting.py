@@ -40,7 +40,7 @@ def act(args: argparse.Namespace) -> int:
     with opened(args, read_only=False) as (session, timeout):
         snapshot = settled(session, timeout)
         row = find_row(snapshot, args.node) if hasattr(args, "node") else None
-        plan = session.prepare(args.command if row is None else f"{args.command}-node", row)
+        plan = session.prepare(_action_id(args.command), row)
         if args.save:
             return save(args.save, plan, session)
         return decide(args, session, plan)
@@ -70,6 +70,10 @@ def save(name: str, plan: Plan, session: Session) -> int:
         raise UsageError(f"{path}: the plan cannot be saved: {error.strerror}") from None
     print(f"{clean(plan.title)}: saved in {path}; `etcdtui run {path}` carries it out")
     return 0
+
+
+def _action_id(command: str) -> str:
+    return f"{command}-node" if command in ("start", "stop", "restart", "kill") else command
 
 
 def find_row(snapshot: ClusterSnapshot, word: str) -> EndpointRow:

@@ -35,6 +35,8 @@ COMMANDS = {
     "kill": "acting:act",
     "start-all": "acting:act",
     "stop-all": "acting:act",
+    "move-leader": "acting:act",
+    "rolling-restart": "acting:act",
     "plans": "plans:plans",
     "finish": "plans:settle",
     "undo": "plans:settle",

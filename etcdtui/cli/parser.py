@@ -17,6 +17,8 @@ ACTIONS = {
     "kill": "kill a node's etcd without warning (SIGKILL)",
     "start-all": "start every node that does not run",
     "stop-all": "stop every node",
+    "move-leader": "hand leadership over to a member",
+    "rolling-restart": "restart every node, one at a time, the leader last",
 }
 
 EPILOG = """\
@@ -174,7 +176,7 @@ def _demo(commands: Subparsers) -> None:
 
 def _action(commands: Subparsers, name: str, text: str) -> None:
     command = _command(commands, name, text)
-    if not name.endswith("-all"):
+    if name not in ("start-all", "stop-all", "rolling-restart"):
         command.add_argument("node", metavar="NODE", help="a node's or member's name, ID or endpoint")
     _target(command)
     _decision(command)

@@ -6,6 +6,7 @@ from etcdtui.ops.action import Action, Request, Scope
 from etcdtui.ops.actions import (
     downgrade,
     kill_node,
+    move_leader,
     restart_node,
     rolling_restart,
     start_all,
@@ -25,6 +26,7 @@ ACTIONS: tuple[Action, ...] = (
     kill_node.ACTION,
     start_all.ACTION,
     stop_all.ACTION,
+    move_leader.ACTION,
     rolling_restart.ACTION,
     upgrade.ACTION,
     downgrade.ACTION,

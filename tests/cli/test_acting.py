@@ -19,6 +19,21 @@ def leader(cli: Cli) -> str:
     raise AssertionError("no leader")
 
 
+def test_leadership_is_handed_over_and_every_node_restarted(demo: Cli) -> None:
+    first = leader(demo)
+    wanted = next(name for name in states(demo) if name != first)
+    done = demo("move-leader", wanted, "demo", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert leader(demo) == wanted
+    assert "leads already" in one_line(demo("move-leader", wanted, "demo", "--yes"))
+    before = {row["name"]: row["pid"] for row in demo.json("status", "demo", "-o", "json")}
+    rolled = demo("rolling-restart", "demo", "--yes")
+    assert rolled.returncode == 0, rolled.stderr
+    after = {row["name"]: row["pid"] for row in demo.json("status", "demo", "-o", "json")}
+    assert all(before[name] != after[name] for name in before)
+    assert demo("status", "demo").returncode == 0
+
+
 def test_stop_is_refused_when_it_costs_quorum_and_can_be_overruled(demo: Cli) -> None:
     done = demo("stop", "n1", "demo", "--yes", "-o", "json")
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,6 +10,7 @@ import pytest
 
 from etcdtui.errors import NotOffered, UsageError
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Reading, RunState
+from etcdtui.ops import guards
 from etcdtui.ops.action import Request, Scope
 from etcdtui.ops.executors import EXECUTORS
 from etcdtui.ops.guards import GUARDS
@@ -118,7 +119,7 @@ def test_no_nodes_no_plan(action: str) -> None:
         make(action, ClusterSnapshot("lab"))
 
 
-@pytest.mark.parametrize("action", [a.id for a in ACTIONS if a.scope is Scope.NODE])
+@pytest.mark.parametrize("action", [a.id for a in ACTIONS if a.scope is Scope.NODE and a.group == "node"])
 def test_a_row_without_a_node_is_one_line(action: str) -> None:
     row = EndpointRow("http://10.0.0.1:2379", Reading(), member(1))
     verb = action.split("-")[0]
@@ -126,6 +127,21 @@ def test_a_row_without_a_node_is_one_line(action: str) -> None:
         BY_ID[action].plan(Request(simple(3), PlanningSite(), row))
     with pytest.raises(UsageError, match="needs a node"):
         BY_ID[action].plan(Request(simple(3), PlanningSite()))
+
+
+def test_leadership_moves_to_a_voter_that_does_not_lead() -> None:
+    shot = simple(3)
+    leads, other = shot.leader_row, next(r for r in shot.rows if r.member_id != shot.leader_id)
+    action = BY_ID["move-leader"]
+    plan = action.plan(Request(shot, PlanningSite(), other, {}, "p1"))
+    assert plan.steps[0].args == {"from": None, "target": other.member_id}
+    assert all(verdict.ok for verdict in guards.review(plan, shot))
+    with pytest.raises(UsageError, match="leads already"):
+        action.plan(Request(shot, PlanningSite(), leads))
+    with pytest.raises(UsageError, match="needs a member"):
+        action.plan(Request(shot, PlanningSite()))
+    with pytest.raises(UsageError, match="no member knows a leader"):
+        action.plan(Request(ClusterSnapshot("lab"), PlanningSite(), other))
 
 
 def test_the_leader_is_named_as_such() -> None:
