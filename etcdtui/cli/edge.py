@@ -42,6 +42,8 @@ COMMANDS = {
     "undo": "plans:settle",
     "forget": "plans:settle",
     "run": "plans:run",
+    "snapshot save": "snapshots:save",
+    "snapshot verify": "snapshots:verify",
     "config check": "about:config_check",
     "config path": "about:config_path",
     "themes": "about:themes",

@@ -69,6 +69,7 @@ def build_parser(asked: str = "") -> Parser:
     for name, text in ACTIONS.items():
         _action(commands, name, text)
     _plans(commands)
+    _snapshots(commands)
     _about(commands)
     return parser
 
@@ -219,6 +220,34 @@ def _plans(commands: Subparsers) -> None:
     run.add_argument("file", metavar="FILE", help="the plan's file")
     _target(run)
     _decision(run)
+
+
+def _snapshots(commands: Subparsers) -> None:
+    snapshot = _command(commands, "snapshot", "save the database to a file, or check such a file")
+    verbs = snapshot.add_subparsers(dest="verb", metavar="save|verify", required=True)
+    save = _command(verbs, "save", "save the database of a healthy follower, checked, on this machine")
+    _target(save)
+    save.add_argument(
+        "--directory", metavar="DIR", help="where to; a directory of the cluster's own without it"
+    )
+    save.add_argument(
+        "--keep",
+        type=_number(0, 10_000),
+        default=0,
+        metavar="N",
+        help="delete this cluster's older ones beyond N",
+    )
+    save.add_argument(
+        "--days",
+        type=_number(0, 100_000),
+        default=0,
+        metavar="N",
+        help="with --keep: only those older than this",
+    )
+    save.set_defaults(command="snapshot save")
+    verify = _command(verbs, "verify", "read all of a snapshot file and say what it is")
+    verify.add_argument("file", metavar="FILE", help="the snapshot")
+    verify.set_defaults(command="snapshot verify")
 
 
 def _about(commands: Subparsers) -> None:
