@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -14,19 +14,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etcdtui.sites.local.ports import taken
 from tests.support.tools import etcd as etcd_binary
 
 
+_RANGE = range(10000, 20000)
+"""Below the ephemeral range, where a port could become the local end of somebody's connection before
+etcd listens on it, and apart from the range of the local site."""
+_given: set[int] = set()
+
+
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
-    finally:
-        for sock in sockets:
-            sock.close()
+    """Loopback ports that nobody listens on, chosen at random, each given once in this process."""
+    chosen: list[int] = []
+    for port in random.sample(_RANGE, len(_RANGE)):
+        if len(chosen) == count:
+            break
+        if port not in _given and not taken(port):
+            chosen.append(port)
+            _given.add(port)
+    return chosen
 
 
 @dataclass
