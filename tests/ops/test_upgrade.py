@@ -276,12 +276,11 @@ def test_a_release_that_is_gone_is_named_and_the_node_goes_back(tmp_path: Path) 
 def test_data_of_a_newer_cluster_is_never_given_to_an_older_etcd(tmp_path: Path) -> None:
     with demo(tmp_path / "c", 1, version="3.5") as site:
         wait_healthy(site)
-        older = next((r.version for r in site.releases() if r.version.startswith("3.4")), "")
-        if not older:
-            etcd("3.4")
+        older = LocalSite(tmp_path / "c", offered=(str(etcd("3.4")),))
+        release = next(r.version for r in older.releases() if r.version.startswith("3.4"))
         site.stop_node("n1", 5)
         with pytest.raises(NodeError, match=r"n1: its data was written by etcd 3\.5\.1, and"):
-            site.switch_release("n1", older)
+            older.switch_release("n1", release)
 
 
 # -- the downgrade API, on a server that says what 3.6 says: proves our calls, not etcd 3.6 itself

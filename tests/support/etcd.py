@@ -90,7 +90,15 @@ class Proc:
             self.process.wait(10)
 
     def freeze(self) -> None:
+        """SIGSTOP, and wait until every thread has stopped: a signal is delivered some time later."""
         self.signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.pid}/task")
+        deadline = time.monotonic() + 5
+        while tasks.is_dir() and time.monotonic() < deadline:
+            states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks.iterdir()]
+            if all(state in "tT" for state in states):
+                return
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
