@@ -1,4 +1,4 @@
-"""``start``, ``stop``, ``restart``, ``kill``, ``start-all``, ``stop-all``: a reviewed plan, carried out."""
+"""The commands of the registry's actions, such as ``stop`` and ``scale``: a reviewed plan, carried out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from etcdtui.cli.action_args import options
 from etcdtui.cli.headless import opened, settled
 from etcdtui.cli.printing import complain, print_json
 from etcdtui.errors import GuardRefused, UsageError
@@ -37,10 +38,11 @@ EXIT = {
 
 def act(args: argparse.Namespace) -> int:
     """One action, from the arguments to the exit code."""
+    given = options(args)
     with opened(args, read_only=False) as (session, timeout):
         snapshot = settled(session, timeout)
         row = find_row(snapshot, args.node) if hasattr(args, "node") else None
-        plan = session.prepare(_action_id(args.command), row)
+        plan = session.prepare(args.action, row, given)
         if args.save:
             return save(args.save, plan, session)
         return decide(args, session, plan)
@@ -70,10 +72,6 @@ def save(name: str, plan: Plan, session: Session) -> int:
         raise UsageError(f"{path}: the plan cannot be saved: {error.strerror}") from None
     print(f"{clean(plan.title)}: saved in {path}; `etcdtui run {path}` carries it out")
     return 0
-
-
-def _action_id(command: str) -> str:
-    return f"{command}-node" if command in ("start", "stop", "restart", "kill") else command
 
 
 def find_row(snapshot: ClusterSnapshot, word: str) -> EndpointRow:

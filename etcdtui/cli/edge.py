@@ -29,14 +29,6 @@ COMMANDS = {
     "status": "headless:status",
     "members": "headless:members",
     "health": "headless:health",
-    "start": "acting:act",
-    "stop": "acting:act",
-    "restart": "acting:act",
-    "kill": "acting:act",
-    "start-all": "acting:act",
-    "stop-all": "acting:act",
-    "move-leader": "acting:act",
-    "rolling-restart": "acting:act",
     "plans": "plans:plans",
     "finish": "plans:settle",
     "undo": "plans:settle",
@@ -50,6 +42,8 @@ COMMANDS = {
     "audit": "about:audit",
 }
 """Which function of which module runs a command; imported only when it is the one."""
+ACTING = "acting:act"
+"""What runs the commands of the registry's actions."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +84,7 @@ def _run(argv: Sequence[str]) -> int:
         # Nothing that start-up makes is garbage; the console turns the collector on again.
         gc.disable()
     args = build_parser(words[0]).parse_args(words)
-    module, name = COMMANDS[args.command].split(":")
+    module, name = (ACTING if hasattr(args, "action") else COMMANDS[args.command]).split(":")
     run: Callable[[argparse.Namespace], int] = getattr(import_module(f"etcdtui.cli.{module}"), name)
     return run(args)
 

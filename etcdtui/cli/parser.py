@@ -7,19 +7,9 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import etcdtui
+from etcdtui.cli.action_args import add_actions, add_decision
 from etcdtui.config import values
 from etcdtui.errors import UsageError
-
-ACTIONS = {
-    "start": "start a node's etcd",
-    "stop": "stop a node's etcd gracefully",
-    "restart": "stop and start a node's etcd",
-    "kill": "kill a node's etcd without warning (SIGKILL)",
-    "start-all": "start every node that does not run",
-    "stop-all": "stop every node",
-    "move-leader": "hand leadership over to a member",
-    "rolling-restart": "restart every node, one at a time, the leader last",
-}
 
 EPILOG = """\
 Exit codes: 0 healthy or done, 1 unhealthy or failed, 2 usage or configuration, 3 refused by a guard,
@@ -66,8 +56,7 @@ def build_parser(asked: str = "") -> Parser:
         _target(command)
         forms = ("table", "json", "report") if name == "health" else ("table", "json")
         command.add_argument("-o", "--output", choices=forms, default="table", help="form of the output")
-    for name, text in ACTIONS.items():
-        _action(commands, name, text)
+    add_actions(lambda name, text: _command(commands, name, text), _target)
     _plans(commands)
     _snapshots(commands)
     _about(commands)
@@ -175,29 +164,6 @@ def _demo(commands: Subparsers) -> None:
     _screen(command)
 
 
-def _action(commands: Subparsers, name: str, text: str) -> None:
-    command = _command(commands, name, text)
-    if name not in ("start-all", "stop-all", "rolling-restart"):
-        command.add_argument("node", metavar="NODE", help="a node's or member's name, ID or endpoint")
-    _target(command)
-    _decision(command)
-    command.add_argument("--save", metavar="FILE", help="save the plan for etcdtui run, change nothing")
-
-
-def _decision(command: Parser) -> None:
-    """What to do with a plan."""
-    command.add_argument("--yes", action="store_true", help="do not ask")
-    command.add_argument(
-        "--dry-run", action="store_true", help="show the plan and the guards, change nothing"
-    )
-    command.add_argument(
-        "--override", metavar="CLUSTER", help="overrule a guard that can be, by the cluster's name"
-    )
-    command.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text", help="form of the output"
-    )
-
-
 def _plans(commands: Subparsers) -> None:
     plans = _command(commands, "plans", "changes that were left unfinished")
     _target(plans)
@@ -215,11 +181,11 @@ def _plans(commands: Subparsers) -> None:
         )
         _target(command)
         if name != "forget":
-            _decision(command)
+            add_decision(command)
     run = _command(commands, "run", "carry out a plan that was saved with --save")
     run.add_argument("file", metavar="FILE", help="the plan's file")
     _target(run)
-    _decision(run)
+    add_decision(run)
 
 
 def _snapshots(commands: Subparsers) -> None:

@@ -12,7 +12,7 @@ from etcdtui.config import ChangeLock
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import EndpointRow
 from etcdtui.model.severity import Severity
-from etcdtui.ops import guards, lease, resume, runner
+from etcdtui.ops import fields, guards, lease, resume, runner
 from etcdtui.ops.plan import Check, Outcome, Plan, Result
 from etcdtui.ops.registry import Action, Request, actions_for
 from etcdtui.ops.resume import Unfinished
@@ -52,12 +52,31 @@ class Changes:
     def prepare(
         self, action_id: str, row: EndpointRow | None = None, options: Mapping[str, Any] | None = None
     ) -> Plan:
-        """The plan of an action for the latest snapshot. Raises UsageError or GuardRefused."""
-        session = self._session
+        """The plan of an action for the latest snapshot. Raises UsageError or GuardRefused.
+
+        Args:
+            options: values of the action's fields, as they are or as typed.
+        """
+        action = self._action(action_id)
+        values = fields.values(action, options or {})
+        return action.plan(self._request(row, values, uuid.uuid4().hex[:12]))
+
+    def prompts(
+        self, action_id: str, row: EndpointRow | None = None, typed: Mapping[str, str] | None = None
+    ) -> tuple[fields.Prompt, ...]:
+        """The form of an action; empty when it asks nothing. May block for as long as the site looks."""
+        return fields.prompts(self._action(action_id), self._request(row), typed)
+
+    def _request(
+        self, row: EndpointRow | None, options: Mapping[str, Any] | None = None, plan_id: str = ""
+    ) -> Request:
+        return Request(self._session.snapshot(), self._session.site, row, options or {}, plan_id)
+
+    def _action(self, action_id: str) -> Action:
         for action in self.actions():
             if action.id == action_id:
-                plan_id = uuid.uuid4().hex[:12]
-                return action.plan(Request(session.snapshot(), session.site, row, options or {}, plan_id))
+                return action
+        session = self._session
         kind = session.site.kind
         why = "this console is read-only" if session.read_only else f"a {kind} site does not offer it"
         raise UsageError(f"{action_id} cannot be done here: {why}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from etcdtui.model.health import HealthReport
     from etcdtui.ops.action import Action
     from etcdtui.ops.audit import AuditLog
+    from etcdtui.ops.fields import Prompt
     from etcdtui.ops.guards import Verdict
     from etcdtui.ops.plan import Plan, Result
     from etcdtui.ops.runner import Progress
@@ -261,6 +262,12 @@ class Session:
     ) -> Plan:
         """See `Changes.prepare`."""
         return self.changes.prepare(action_id, row, options)
+
+    def prompts(
+        self, action_id: str, row: EndpointRow | None = None, typed: Mapping[str, str] | None = None
+    ) -> tuple[Prompt, ...]:
+        """See `Changes.prompts`."""
+        return self.changes.prompts(action_id, row, typed)
 
     def verdicts(self, plan: Plan) -> tuple[Verdict, ...]:
         """See `Changes.verdicts`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from etcdtui.errors import EtcdtuiError
+from etcdtui.errors import EtcdtuiError, UsageError
 from etcdtui.model.cluster import EndpointRow
 from etcdtui.model.text import clean
 from etcdtui.ui.background import post, run
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from etcdtui.ops.plan import Plan, Result
     from etcdtui.ui.modals.progress import ProgressPanel
     from etcdtui.ui.modals.review import Approval, Review
-    from etcdtui.ui.ports import ActionInfo, SessionPort, VerdictInfo
+    from etcdtui.ui.ports import ActionInfo, PromptInfo, SessionPort, VerdictInfo
 
 
 class ActionFlow:
@@ -39,12 +40,50 @@ class ActionFlow:
             return
         self._busy = True
         target = row if needs_row else None
+        if any(field.required for field in action.fields):
+            self._ask(action, target)
+        else:
+            self._plan(action, target, {})
 
+    def _ask(
+        self,
+        action: ActionInfo,
+        row: EndpointRow | None,
+        typed: Mapping[str, str] | None = None,
+        why: str = "",
+    ) -> None:
+        """Show the action's form, then plan with what was typed."""
+
+        def show(prompts: Sequence[PromptInfo]) -> None:
+            from etcdtui.ui.modals.form import Form
+
+            self._app.push_screen(Form(action.title, prompts, why), answered)
+
+        def answered(values: dict[str, str] | None) -> None:
+            if values is None:
+                self._busy = False
+            else:
+                self._plan(action, row, values)
+
+        run(self._app, lambda: self._session.prompts(action.id, row, typed), show, self._refused)
+
+    def _plan(self, action: ActionInfo, row: EndpointRow | None, typed: Mapping[str, str]) -> None:
         def work() -> tuple[Plan, tuple[VerdictInfo, ...]]:
-            plan = self._session.prepare(action.id, target)
+            plan = self._session.prepare(action.id, row, typed)
             return plan, tuple(self._session.verdicts(plan))
 
-        run(self._app, work, lambda made: self._show_review(*made), self._refused, "etcdtui-prepare")
+        def failed(error: EtcdtuiError) -> None:
+            # What was typed, or left out, can be mended; a guard's refusal cannot.
+            if action.fields and isinstance(error, UsageError):
+                self._ask(action, row, typed, str(error))
+            else:
+                self._refused(error)
+
+        def change() -> None:
+            self._ask(action, row, typed)
+
+        options = change if action.fields else None
+        run(self._app, work, lambda made: self._show_review(*made, options), failed, "etcdtui-prepare")
 
     def snapshot_arrived(self) -> None:
         """An open review shows what the guards say of the newest snapshot."""
@@ -59,16 +98,21 @@ class ActionFlow:
         self._busy = False
         self._say(str(error), "warning")
 
-    def _show_review(self, plan: Plan, verdicts: tuple[VerdictInfo, ...]) -> None:
+    def _show_review(
+        self, plan: Plan, verdicts: tuple[VerdictInfo, ...], options: Callable[[], None] | None = None
+    ) -> None:
         from etcdtui.ui.modals.review import Review
 
-        self._review = Review(plan, verdicts)
-        self._app.push_screen(self._review, lambda answer: self._decided(plan, answer))
+        self._review = Review(plan, verdicts, options=options is not None)
+        self._app.push_screen(self._review, lambda answer: self._decided(plan, answer, options))
 
-    def _decided(self, plan: Plan, answer: Approval | None) -> None:
+    def _decided(self, plan: Plan, answer: Approval | None, options: Callable[[], None] | None) -> None:
         self._review = None
         if answer is None:
             self._busy = False
+            return
+        if answer.options and options is not None:
+            options()
             return
         from etcdtui.ops.plan import Outcome, Result
         from etcdtui.ui.modals.progress import ProgressPanel

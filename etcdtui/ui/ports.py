@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from etcdtui.ops.plan import Plan, Result
 
 
+class FieldInfo(Protocol):
+    """One thing an action asks."""
+
+    @property
+    def required(self) -> bool:
+        """Whether there is no plan without it."""
+        ...
+
+
 class ActionInfo(Protocol):
     """One verb of the registry."""
 
@@ -47,6 +56,11 @@ class ActionInfo(Protocol):
         """Whether it changes anything."""
         ...
 
+    @property
+    def fields(self) -> Sequence[FieldInfo]:
+        """What it asks first."""
+        ...
+
 
 class VerdictInfo(Protocol):
     """What one guard says of a plan."""
@@ -69,6 +83,45 @@ class VerdictInfo(Protocol):
     @property
     def overridable(self) -> bool:
         """Whether typing the cluster's name lets a refused plan pass."""
+        ...
+
+
+class PromptInfo(Protocol):
+    """One line of a form; `etcdtui.ops.fields.Prompt` is one."""
+
+    @property
+    def name(self) -> str:
+        """Key of the value."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What is asked."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """A value of `etcdtui.ops.action.Kind`."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """One sentence, may be empty."""
+        ...
+
+    @property
+    def required(self) -> bool:
+        """Whether there is no plan without it."""
+        ...
+
+    @property
+    def proposal(self) -> str:
+        """What stands there at first."""
+        ...
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values to choose from; empty when any may be typed."""
         ...
 
 
@@ -170,6 +223,12 @@ class SessionPort(Protocol):
         self, action_id: str, row: EndpointRow | None = None, options: Mapping[str, Any] | None = ...
     ) -> Plan:
         """The plan of an action; raises when it cannot be made."""
+        ...
+
+    def prompts(
+        self, action_id: str, row: EndpointRow | None = None, typed: Mapping[str, str] | None = ...
+    ) -> Sequence[PromptInfo]:
+        """What an action asks first; empty when it asks nothing. May block."""
         ...
 
     def verdicts(self, plan: Plan) -> Sequence[VerdictInfo]:

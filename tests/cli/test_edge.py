@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from etcdtui.cli import main
+from etcdtui.cli.action_args import options
 from etcdtui.cli.parser import build_parser
 from etcdtui.cli.printing import table, width
 from etcdtui.cli.target import choose
@@ -207,3 +208,16 @@ def test_a_complaint_holds_no_escapes_either(cli: Cli) -> None:
     assert (done.returncode, "\x1b" in done.stderr) == (2, False)
     done = cli("status", "--endpoints", "a:1", "--cacert", "/\x1b[31m")
     assert (done.returncode, "\x1b" in one_line(done)) == (2, False)
+
+
+def test_the_fields_of_an_action_are_its_arguments() -> None:
+    args = build_parser().parse_args(["upgrade", "3.5.9", "prod", "--pause", "7s"])
+    assert (args.action, args.profile, options(args)) == (
+        "upgrade",
+        "prod",
+        {"version": "3.5.9", "pause": 7.0},
+    )
+    with pytest.raises(UsageError, match=r"Healthy between two nodes for: expected a time such as"):
+        options(build_parser().parse_args(["rolling-restart", "--pause", "soon"]))
+    with pytest.raises(UsageError, match="VERSION"):
+        build_parser().parse_args(["upgrade"])

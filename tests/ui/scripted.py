@@ -22,6 +22,8 @@ from etcdtui.model.cluster import (
 )
 from etcdtui.model.events import Event
 from etcdtui.model.health import EndpointHealth, Finding, HealthReport, Severity
+from etcdtui.ops.action import Kind
+from etcdtui.ops.fields import Prompt
 from etcdtui.ops.plan import Outcome, Plan, Result, Step
 
 CLUSTER = 0xCDF818194E3A8C32
@@ -157,6 +159,7 @@ class FakeAction:
     help: str
     scope: str = "node"
     mutating: bool = True
+    fields: tuple[Prompt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,10 @@ class FakeProgress:
     text: str
 
 
+VOTERS = Prompt("voters", "Voters", Kind.INT, "how many there shall be", True, "5")
+WAIT = Prompt("pause", "Pause", Kind.DURATION, "between two nodes", False, "5s")
+HOW = Prompt("how", "How", Kind.CHOICE, "in which way", False, "learner", ("learner", "voter"))
+
 ACTIONS = (
     FakeAction("start-node", "Start", "s", "start etcd on the node"),
     FakeAction("stop-node", "Stop", "x", "stop etcd on the node gracefully"),
@@ -182,6 +189,8 @@ ACTIONS = (
     FakeAction("kill-node", "Kill -9", "K", "SIGKILL"),
     FakeAction("start-all", "Start all", "A", "start every node", "cluster"),
     FakeAction("stop-all", "Stop all", "X", "stop every node", "cluster"),
+    FakeAction("scale", "Scale", "S", "grow or shrink", "cluster", fields=(VOTERS, WAIT, HOW)),
+    FakeAction("rolling-restart", "Rolling restart", "O", "one at a time", "cluster", fields=(WAIT,)),
 )
 
 
@@ -221,6 +230,7 @@ class ScriptedSession:
         self.run_gate = threading.Event()
         self.run_gate.set()
         self.prepared: list[tuple[str, int | None]] = []
+        self.options: list[Mapping[str, Any]] = []
         self.executed: list[tuple[str, str | None]] = []
 
     def start(self) -> None:
@@ -275,6 +285,7 @@ class ScriptedSession:
         self, action_id: str, row: EndpointRow | None = None, options: Mapping[str, Any] | None = None
     ) -> Plan:
         self.prepared.append((action_id, row.member_id if row else None))
+        self.options.append(options or {})
         if self.refuse is not None:
             raise self.refuse
         name = row.name if row else "all"
@@ -285,6 +296,12 @@ class ScriptedSession:
         consequences = (f"{name} leads: an election follows", "2 of 3 voters remain, then none more may fail")
         ids = (row.member_id,) if row and row.member_id else ()
         return Plan("p1", action_id, f"Stop {name}", self.first.name, CLUSTER, steps, consequences, ids)
+
+    def prompts(
+        self, action_id: str, row: EndpointRow | None = None, typed: Mapping[str, str] | None = None
+    ) -> tuple[Prompt, ...]:
+        found = next(a.fields for a in ACTIONS if a.id == action_id)
+        return tuple(replace(f, proposal=(typed or {}).get(f.name, f.proposal)) for f in found)
 
     def verdicts(self, plan: Plan) -> Sequence[FakeVerdict]:
         return self.verdict

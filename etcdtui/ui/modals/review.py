@@ -22,6 +22,8 @@ class Approval(NamedTuple):
 
     override: str | None = None
     """The cluster's name as typed, to pass a guard that allows it."""
+    options: bool = False
+    """Not a yes yet: other values are to be given first."""
 
 
 def review_lines(plan: Plan, verdicts: Sequence[VerdictInfo]) -> list[Line]:
@@ -61,11 +63,15 @@ class Review(Panel[Approval]):
     Review #override { display: none; }
     Review.-override #override { display: block; }
     """
-    BINDINGS = [Binding("y", "run", "run", show=False)]  # noqa: RUF012
+    BINDINGS = [  # noqa: RUF012
+        Binding("y", "run", "run", show=False),
+        Binding("o", "options", "options", show=False),
+    ]
 
-    def __init__(self, plan: Plan, verdicts: Sequence[VerdictInfo]) -> None:
+    def __init__(self, plan: Plan, verdicts: Sequence[VerdictInfo], *, options: bool = False) -> None:
         super().__init__(f"{clean(plan.title)}?")
         self.plan = plan
+        self._options = options
         self._verdicts: tuple[VerdictInfo, ...] = tuple(verdicts)
 
     def extra(self) -> ComposeResult:
@@ -113,7 +119,8 @@ class Review(Panel[Approval]):
             if force or not before:
                 self.query_one("#override").focus()
         else:
-            self.hint("Esc close: this cannot be overridden" if self.refused else "y run · Esc cancel")
+            hint = "Esc close: this cannot be overridden" if self.refused else "y run · Esc cancel"
+            self.hint(f"{hint} · o options" if self._options else hint)
             if before or self.refused:
                 self.query_one("#cancel").focus()
         run.disabled = not self.allowed
@@ -132,6 +139,11 @@ class Review(Panel[Approval]):
             self.action_run()
         else:
             self.action_close()
+
+    def action_options(self) -> None:
+        """Back to the form, where the action has one."""
+        if self._options:
+            self.dismiss(Approval(options=True))
 
     def action_run(self) -> None:
         """Yes, when nothing stands against it."""
