@@ -40,6 +40,17 @@ class Unfinished:
         return self.entry.plan.title
 
     @property
+    def begun(self) -> str:
+        """When it began, RFC 3339 in UTC."""
+        return self.entry.saved
+
+    @property
+    def progress(self) -> tuple[tuple[str, str], ...]:
+        """Title and state of each step."""
+        pairs = zip(self.entry.plan.steps, self.entry.states, strict=True)
+        return tuple((step.title, str(state.mark)) for step, state in pairs)
+
+    @property
     def done(self) -> tuple[Step, ...]:
         """The steps that were carried out and verified, those of the plans before it included."""
         pairs = zip(self.entry.plan.steps, self.entry.states, strict=True)

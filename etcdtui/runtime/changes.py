@@ -134,6 +134,27 @@ class Changes:
         """A plan that takes one back. Raises UsageError when nothing can be."""
         return resume.undo_plan(left, self._session.snapshot(), uuid.uuid4().hex[:12])
 
+    def settle(self, left_id: str, how: str) -> Plan:
+        """The plan that finishes or undoes the one with that ID.
+
+        Args:
+            how: ``finish`` or ``undo``.
+
+        Raises:
+            UsageError: it is settled already, or there is nothing to do.
+        """
+        return (self.finish if how == "finish" else self.undo)(self._left(left_id))
+
+    def put_away(self, left_id: str) -> None:
+        """`forget` the one with that ID. Raises UsageError or StoreError."""
+        self.forget(self._left(left_id))
+
+    def _left(self, left_id: str) -> Unfinished:
+        for left in self.unfinished():
+            if left.id == left_id:
+                return left
+        raise UsageError(f"the plan {left_id} is settled already")
+
     def forget(self, left: Unfinished) -> None:
         """Put a plan away as it is. Raises StoreError."""
         self.store.retire(left.id)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from etcdtui.ops.fields import Prompt
     from etcdtui.ops.guards import Verdict
     from etcdtui.ops.plan import Plan, Result
+    from etcdtui.ops.resume import Unfinished
     from etcdtui.ops.runner import Progress
     from etcdtui.ops.store import PlanStore
     from etcdtui.runtime.changes import Changes
@@ -201,7 +202,7 @@ class Session:
         if self.read_only:
             return
         for left in self.changes.unfinished():
-            text = f"left unfinished: {left.title}: {left.why}; `etcdtui plans` finishes or undoes it"
+            text = f"left unfinished: {left.title}: {left.why}; it can be finished or undone"
             self.note(Severity.WARNING, text)
 
     def _waited_long(self) -> bool:
@@ -272,6 +273,18 @@ class Session:
     def verdicts(self, plan: Plan) -> tuple[Verdict, ...]:
         """See `Changes.verdicts`."""
         return self.changes.verdicts(plan)
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """The plans that were left on this cluster, oldest first; none in a read-only session."""
+        return () if self.read_only else self.changes.unfinished()
+
+    def settle(self, left_id: str, how: str) -> Plan:
+        """See `Changes.settle`."""
+        return self.changes.settle(left_id, how)
+
+    def forget(self, left_id: str) -> None:
+        """See `Changes.put_away`."""
+        self.changes.put_away(left_id)
 
     def execute(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,7 +25,7 @@ from etcdtui.ui.messages import EventHappened, FromThread, SnapshotReady
 from etcdtui.ui.screens.main import MainScreen
 
 if TYPE_CHECKING:
-    from etcdtui.ui.ports import ActionInfo, SessionPort
+    from etcdtui.ui.ports import ActionInfo, SessionPort, UnfinishedInfo
 
 
 class EtcdtuiApp(KeyActions):
@@ -66,6 +66,7 @@ class EtcdtuiApp(KeyActions):
         self._prepare = prepare
         self.flow = ActionFlow(self, session)
         self._told: set[str] = set()
+        self._asked_for_left = False
         self._early: tuple[Event, ...] = ()
         self._leave: list[Callable[[], None]] = []
         self.theme_names = []
@@ -145,8 +146,16 @@ class EtcdtuiApp(KeyActions):
         """Draw it; open panels that show live values follow."""
         self.main.show(message.snapshot)
         self.flow.snapshot_arrived()
+        if not self._asked_for_left and message.snapshot.answers:
+            self._asked_for_left = True
+            run(self, self.session.unfinished, self._offer_left, self._failed)
         if (update := getattr(self.screen, "update_snapshot", None)) is not None:
             update(message.snapshot)
+
+    def _offer_left(self, found: Sequence[UnfinishedInfo]) -> None:
+        # What the operator is doing already goes first; `u` opens it later.
+        if found and self.screen is self.main:
+            self.flow.settle(found)
 
     def on_event_happened(self, message: EventHappened) -> None:
         """Into the timeline, unless it was there before the subscription."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from etcdtui.ops.plan import Plan, Result
     from etcdtui.ui.modals.progress import ProgressPanel
     from etcdtui.ui.modals.review import Approval, Review
-    from etcdtui.ui.ports import ActionInfo, PromptInfo, SessionPort, VerdictInfo
+    from etcdtui.ui.ports import ActionInfo, PromptInfo, SessionPort, UnfinishedInfo, VerdictInfo
 
 
 class ActionFlow:
@@ -84,6 +84,38 @@ class ActionFlow:
 
         options = change if action.fields else None
         run(self._app, work, lambda made: self._show_review(*made, options), failed, "etcdtui-prepare")
+
+    def settle(self, found: Sequence[UnfinishedInfo]) -> None:
+        """Offer to finish, undo or forget what was left; a plan goes on to its review."""
+        if self._busy:
+            self._say("another action is under way", "warning")
+            return
+        from etcdtui.ui.screens.unfinished import Decision, UnfinishedScreen
+
+        def work(left_id: str, how: str) -> tuple[Plan, tuple[VerdictInfo, ...]]:
+            plan = self._session.settle(left_id, how)
+            return plan, tuple(self._session.verdicts(plan))
+
+        def decided(decision: Decision | None) -> None:
+            if decision is None:
+                self._busy = False
+            elif decision.how == "forget":
+                run(self._app, lambda: self._session.forget(decision.left.id), forgotten, self._refused)
+            else:
+                left_id, how = decision.left.id, decision.how
+                run(
+                    self._app,
+                    lambda: work(left_id, how),
+                    lambda made: self._show_review(*made),
+                    self._refused,
+                )
+
+        def forgotten(_: None) -> None:
+            self._busy = False
+            self._say("forgotten; the audit log keeps what was done")
+
+        self._busy = True
+        self._app.push_screen(UnfinishedScreen(found), decided)
 
     def snapshot_arrived(self) -> None:
         """An open review shows what the guards say of the newest snapshot."""

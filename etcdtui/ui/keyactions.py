@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
@@ -12,7 +13,7 @@ from etcdtui.ui.flow import ActionFlow
 from etcdtui.ui.screens.main import MainScreen
 
 if TYPE_CHECKING:
-    from etcdtui.ui.ports import ActionInfo, SessionPort
+    from etcdtui.ui.ports import ActionInfo, SessionPort, UnfinishedInfo
 
 REFRESHES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Steps of the refresh interval in seconds."""
@@ -86,6 +87,17 @@ class KeyActions(App[int]):
         self.push_screen(screen)
         audit = self.session.audit
         run(self, lambda: list(audit.read()), screen.show_records, lambda e: screen.show_error(str(e)))
+
+    def action_unfinished(self) -> None:
+        """Open what was left unfinished."""
+
+        def show(found: Sequence[UnfinishedInfo]) -> None:
+            if found:
+                self.flow.settle(found)
+            else:
+                self.say("nothing was left unfinished")
+
+        run(self, self.session.unfinished, show, lambda e: self.say(str(e), "error"))
 
     def action_pause(self) -> None:
         """Rest or go on reading."""

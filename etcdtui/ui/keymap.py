@@ -30,6 +30,7 @@ KEYS: tuple[Key, ...] = (
     Key("faster", "plus", "faster", "read more often", "Cluster"),
     Key("slower", "minus", "slower", "read less often", "Cluster"),
     Key("audit", "e", "audit", "audit log", "Cluster"),
+    Key("unfinished", "u", "unfinished", "left unfinished", "Cluster"),
     Key("wide", "w", "wide", "all columns", "View", footer=True),
     Key("theme", "t", "next_theme", "next theme", "View"),
     Key("pane.endpoints", "1", "pane('endpoints')", "endpoints", "View"),

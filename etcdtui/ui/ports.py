@@ -125,6 +125,35 @@ class PromptInfo(Protocol):
         ...
 
 
+class UnfinishedInfo(Protocol):
+    """A change that was left unfinished; `etcdtui.ops.resume.Unfinished` is one."""
+
+    @property
+    def id(self) -> str:
+        """The plan's ID."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What it was to do."""
+        ...
+
+    @property
+    def begun(self) -> str:
+        """When it began, RFC 3339 in UTC."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """One sentence: where it stopped, and what ended it."""
+        ...
+
+    @property
+    def progress(self) -> Sequence[tuple[str, str]]:
+        """Title of each step and how far it came: ``pending``, ``begun``, ``done`` or ``failed``."""
+        ...
+
+
 class ColumnInfo(Protocol):
     """What fitting needs to know of a column; `etcdtui.model.columns.Column` has it."""
 
@@ -233,6 +262,18 @@ class SessionPort(Protocol):
 
     def verdicts(self, plan: Plan) -> Sequence[VerdictInfo]:
         """What the guards say now."""
+        ...
+
+    def unfinished(self) -> Sequence[UnfinishedInfo]:
+        """What was left unfinished on this cluster; reads files."""
+        ...
+
+    def settle(self, left_id: str, how: str) -> Plan:
+        """The plan that finishes (``finish``) or takes back (``undo``) one; raises when there is none."""
+        ...
+
+    def forget(self, left_id: str) -> None:
+        """Leave one as it is."""
         ...
 
     def execute(

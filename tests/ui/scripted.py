@@ -178,6 +178,15 @@ class FakeProgress:
     text: str
 
 
+@dataclass(frozen=True)
+class FakeLeft:
+    id: str
+    title: str
+    why: str
+    begun: str = "2026-01-02T03:04:05.000+00:00"
+    progress: tuple[tuple[str, str], ...] = (("stop n2", "done"), ("start n2", "begun"), ("check", "pending"))
+
+
 VOTERS = Prompt("voters", "Voters", Kind.INT, "how many there shall be", True, "5")
 WAIT = Prompt("pause", "Pause", Kind.DURATION, "between two nodes", False, "5s")
 HOW = Prompt("how", "How", Kind.CHOICE, "in which way", False, "learner", ("learner", "voter"))
@@ -216,6 +225,7 @@ class ScriptedSession:
     outcome: Outcome = Outcome.DONE
     audit: FakeAudit = field(default_factory=FakeAudit)
     report: HealthReport | None = None
+    left: tuple[FakeLeft, ...] = ()
 
     def __post_init__(self) -> None:
         self._latest = self.first
@@ -302,6 +312,15 @@ class ScriptedSession:
     ) -> tuple[Prompt, ...]:
         found = next(a.fields for a in ACTIONS if a.id == action_id)
         return tuple(replace(f, proposal=(typed or {}).get(f.name, f.proposal)) for f in found)
+
+    def unfinished(self) -> Sequence[FakeLeft]:
+        return self.left
+
+    def settle(self, left_id: str, how: str) -> Plan:
+        return replace(self.prepare(how), origin=left_id, title=f"{how}: stop n2")
+
+    def forget(self, left_id: str) -> None:
+        self.left = tuple(left for left in self.left if left.id != left_id)
 
     def verdicts(self, plan: Plan) -> Sequence[FakeVerdict]:
         return self.verdict
