@@ -31,24 +31,26 @@ def review_lines(plan: Plan, verdicts: Sequence[VerdictInfo]) -> list[Line]:
     cluster = clean(plan.cluster_name)
     ids = ", ".join(f"{i:x}" for i in plan.member_ids)
     where = f"cluster {cluster}" + (f" · member {ids}" if ids else "")
-    lines: list[Line] = [(Span(where, "dim"),)]
-    lines += [
+    # What stands against it comes first: a long plan may fill the panel.
+    against = [_verdict_line(v) for v in verdicts if not v.ok or v.warning]
+    consequences: list[Line] = [
         (Span("▸ ", "warn"), Span(clean(text), "" if n else "strong"))
         for n, text in enumerate(plan.consequences)
     ]
+    steps: list[Line] = []
     for n, step in enumerate(plan.steps, 1):
-        lines.append((Span(f"{n}. ", "dim"), Span(clean(step.title))))
-        lines.append((Span("   "), Span(clean(step.call), "learner")))
-    seen = set()
-    for verdict in verdicts:
-        sign, tone = ("✔ ", "ok") if verdict.ok else ("✖ refused: ", "bad")
-        if verdict.ok and verdict.warning:
-            sign, tone = "▲ ", "warn"
-        line: Line = (Span(sign, tone), Span(clean(verdict.reason), "" if tone == "ok" else tone))
-        if line not in seen:
-            lines.append(line)
-            seen.add(line)
-    return lines
+        steps.append((Span(f"{n}. ", "dim"), Span(clean(step.title))))
+        steps.append((Span("   "), Span(clean(step.call), "learner")))
+    passed = [_verdict_line(v) for v in verdicts if v.ok and not v.warning]
+    return [(Span(where, "dim"),), *dict.fromkeys(against), *consequences, *steps, *dict.fromkeys(passed)]
+
+
+def _verdict_line(verdict: VerdictInfo) -> Line:
+    if not verdict.ok:
+        return (Span("✖ refused: ", "bad"), Span(clean(verdict.reason), "bad"))
+    if verdict.warning:
+        return (Span("▲ ", "warn"), Span(clean(verdict.reason), "warn"))
+    return (Span("✔ ", "ok"), Span(clean(verdict.reason)))
 
 
 class Review(Panel[Approval]):
