@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test check lint bench tools pictures clean
+.PHONY: demo test check lint bench chaos tools pictures clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
@@ -23,6 +23,12 @@ lint: $(DEV)
 
 bench: $(DEV) tools
 	$(BIN)/python -m bench
+
+# Every operation under a writer, its console and nodes killed at every point: make chaos SEED=7 SHARE=0.2
+SEED ?= 1
+SHARE ?= 1.0
+chaos: $(DEV) tools
+	$(BIN)/python -m tests.chaos --seed $(SEED) --share $(SHARE)
 
 # The README's pictures, drawn from a real cluster.
 pictures: $(DEV)

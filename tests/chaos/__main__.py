@@ -1,0 +1,92 @@
+"""``python -m tests.chaos``: every operation, every point, with a seed; prints the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+
+from tests.chaos.operations import OPERATIONS, Operation
+from tests.chaos.trial import Fault, Outcome, Point, attempt, points
+
+
+def main() -> int:
+    """Run the trials that the arguments choose; 1 when one of them found something."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="of the delays and choices")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the points to try, 0 to 1")
+    parser.add_argument("--only", default="", help="operations whose name contains this")
+    parser.add_argument("--sizes", default="3,5", help="sizes of the cluster")
+    parser.add_argument("--versions", default="3.4,3.5", help="versions of etcd")
+    parser.add_argument("--json", metavar="FILE", help="write every outcome there too")
+    args = parser.parse_args()
+    began, found = time.monotonic(), []
+    for outcome in trials(args):
+        found.append(outcome)
+        sign = "ok  " if outcome.ok else "FAIL"
+        told = outcome.problem or outcome.settled
+        print(
+            f"{sign} {outcome.operation}, {outcome.size} x {outcome.version}, {outcome.point}: {told}",
+            flush=True,
+        )
+    print(table(found))
+    print(f"seed {args.seed}, {len(found)} trials in {(time.monotonic() - began) / 60:.1f} min")
+    if args.json:
+        Path(args.json).write_text(json.dumps([asdict(o) for o in found], indent=1))
+    return 0 if all(o.ok for o in found) else 1
+
+
+def trials(args: argparse.Namespace) -> Iterator[Outcome]:
+    """An undisturbed run of each operation, then its points."""
+    sizes = {int(word) for word in args.sizes.split(",")}
+    versions = set(args.versions.split(","))
+    for operation in OPERATIONS:
+        if args.only not in operation.name:
+            continue
+        for size in sorted(sizes & set(operation.sizes)):
+            for version in sorted(versions & set(operation.versions)):
+                yield from _one(operation, size, version, args)
+
+
+def _one(operation: Operation, size: int, version: str, args: argparse.Namespace) -> Iterator[Outcome]:
+    random = Random(f"{args.seed} {operation.name} {size} {version}")
+    first = _attempt(operation, size, version, Point(), random)
+    yield first
+    for point in points(first.durations, random):
+        if random.random() < args.share:
+            yield _attempt(operation, size, version, point, random)
+
+
+def _attempt(operation: Operation, size: int, version: str, point: Point, random: Random) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="etcdtui-chaos-") as root:
+        return attempt(Path(root), operation, size, version, point, random)
+
+
+def table(found: list[Outcome]) -> str:
+    """One line an operation: points, how they were settled, and the three figures that must be 0."""
+    head = ("operation", "trials", "kill points", "hit", "done", "finished", "undone", "writes", "lost",
+            "stray", "s without quorum", "failed")  # fmt: skip
+    rows: list[tuple[object, ...]] = [head]
+    for name in dict.fromkeys(o.operation for o in found):
+        mine = [o for o in found if o.operation == name]
+        rows.append(
+            (
+                name, len(mine), sum(o.point.fault is not Fault.NONE for o in mine), sum(o.hit for o in mine),
+                sum(o.settled == "done" for o in mine), sum(o.settled == "finished" for o in mine),
+                sum(o.settled == "undone" for o in mine), sum(o.written for o in mine),
+                sum(o.lost for o in mine), sum(o.stray for o in mine),
+                round(sum(o.without_quorum for o in mine), 1), sum(not o.ok for o in mine),
+            )
+        )  # fmt: skip
+    widths = [max(len(str(row[i])) for row in rows) for i in range(len(head))]
+    return "\n".join("  ".join(str(v).ljust(w) for v, w in zip(row, widths, strict=True)) for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""One real cluster for one trial: its nodes, its consoles, and the truth as etcd's own etcdctl tells it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etcdtui.sites.local.demo import open_demo
+from etcdtui.sites.local.site import LocalSite
+from tests.cli.command import Cli
+from tests.sites.local.support import QUICK, wait_until
+from tests.support.tools import etcd
+from tests.support.writer import Writer
+
+NAME = "demo"
+CONSOLE_TIMEOUT = 280.0
+"""Seconds after which a console that does not end by itself counts as hanging."""
+
+
+@dataclass
+class Stage:
+    """A demo cluster in a directory of its own, with the newest etcd on offer beside the one it runs."""
+
+    cli: Cli
+    site: LocalSite
+    version: str
+    size: int
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What an operation's setup wants to remember."""
+
+    # -- what etcd says --------------------------------------------------------------------
+
+    def etcdctl(self, *args: str, urls: list[str] | None = None) -> str:
+        """The real etcdctl's stdout. Raises CalledProcessError."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith("ETCD")} | {"ETCDCTL_API": "3"}
+        argv = [str(etcd("3.5", "etcdctl")), "--endpoints", ",".join(urls or self.urls()), *args]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=20, env=env, check=True).stdout
+
+    def urls(self) -> list[str]:
+        """Client URLs of the nodes that have a process."""
+        return [node.client_urls[0] for node in self.site.nodes() if node.pid]
+
+    def members(self) -> list[dict[str, Any]]:
+        """The member list, as one healthy member has it."""
+        last: Exception | None = None
+        for url in self.urls():
+            try:
+                found: list[dict[str, Any]] = json.loads(
+                    self.etcdctl("member", "list", "-w", "json", urls=[url])
+                )["members"]
+            except subprocess.SubprocessError as error:
+                last = error
+            else:
+                return found
+        raise AssertionError(f"no member answers: {last}")
+
+    def statuses(self) -> list[dict[str, Any]]:
+        """``endpoint status`` of every node that has a process."""
+        found: list[dict[str, Any]] = json.loads(self.etcdctl("endpoint", "status", "-w", "json"))
+        return found
+
+    def leader(self) -> str:
+        """Name of the node that leads, once an election that may be under way is over."""
+        found: list[str] = []
+
+        def look() -> bool:
+            with contextlib.suppress(subprocess.SubprocessError):
+                for item in self.statuses():
+                    if item["Status"]["leader"] == item["Status"]["header"]["member_id"]:
+                        found.append(self.node_at(item["Endpoint"]))
+            return bool(found)
+
+        wait_until(look, "a leader")
+        return found[0]
+
+    def follower(self) -> str:
+        """Name of the last node that does not lead."""
+        leader = self.leader()
+        return next(n.name for n in reversed(self.site.nodes()) if n.name != leader and n.pid)
+
+    def node_at(self, url: str) -> str:
+        """Name of the node with a client URL."""
+        return next(n.name for n in self.site.nodes() if n.client_urls[0] == url)
+
+    def unsound(self, allowed: set[int]) -> str:
+        """What is wrong with the cluster, empty when all is well.
+
+        Args:
+            allowed: how many members there may be.
+        """
+        nodes, members = self.site.nodes(), self.members()
+        names = {m.get("name", "") for m in members}
+        stray = [f"{m['ID']:x}" for m in members if not m.get("name")]
+        learners = [m["name"] for m in members if m.get("isLearner") and m.get("name")]
+        dead = [n.name for n in nodes if not n.pid]
+        unowned = [n.name for n in nodes if n.member_name not in names]
+        for what, which in (
+            ("unstarted members", stray), ("learners", learners), ("nodes that do not run", dead),
+            ("nodes without a member", unowned),
+        ):  # fmt: skip
+            if which:
+                return f"{what}: {', '.join(which)}"
+        if len(members) not in allowed:
+            return f"{len(members)} members, expected {' or '.join(map(str, sorted(allowed)))}"
+        return ""
+
+    # -- faults ----------------------------------------------------------------------------
+
+    def signal(self, node: str, number: int) -> bool:
+        """Send a signal to a node's etcd; whether there was one."""
+        pid = next((n.pid for n in self.site.nodes() if n.name == node), None)
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return True
+
+    # -- consoles --------------------------------------------------------------------------
+
+    def console(self, *args: str) -> subprocess.Popen[str]:
+        """A headless console as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "etcdtui", *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env=self.cli.environ(),
+        )
+
+    def run(self, *args: str) -> tuple[int, str]:
+        """Exit code and stderr of a console that is left alone."""
+        process = self.console(*args)
+        try:
+            _, said = process.communicate(timeout=CONSOLE_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return -1, "it hangs"
+        return process.returncode, said.strip()
+
+    def audit_lines(self) -> list[dict[str, Any]]:
+        """Every whole line of the audit log."""
+        try:
+            raw = self.cli.audit.read_bytes()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in raw.splitlines(keepends=True) if line.endswith(b"\n")]
+
+    def await_line(self, process: subprocess.Popen[str], phase: str, step: int, skip: int = 0) -> bool:
+        """Until a console has written that line (steps count from 1); False when it ended before."""
+        deadline = time.monotonic() + CONSOLE_TIMEOUT
+        while time.monotonic() < deadline:
+            ended = process.poll() is not None
+            if any(x["phase"] == phase and x["step"] == step for x in self.audit_lines()[skip:]):
+                return True
+            if ended:
+                return False
+            time.sleep(0.002)
+        raise TimeoutError(f"no {phase} of step {step} within {CONSOLE_TIMEOUT:g} s")
+
+
+@contextlib.contextmanager
+def staged(root: Path, size: int, version: str) -> Iterator[Stage]:
+    """A healthy cluster of that size and etcd, gone afterwards."""
+    cli = Cli(root, {"PATH": f"{etcd('3.5').parent}:{os.environ['PATH']}"})
+    site = open_demo(cli.demo, nodes=size, binary=etcd(version), options=QUICK)
+    try:
+        stage = Stage(cli, site, version, size)
+        wait_until(lambda: _well(stage), "all members healthy", 40)
+        yield stage
+    finally:
+        for node in site.nodes():
+            stage_signal(node.pid, signal.SIGCONT)
+        site.shutdown(everything=True)
+
+
+def stage_signal(pid: int | None, number: int) -> None:
+    """Send a signal to a process that may be gone."""
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _well(stage: Stage) -> bool:
+    try:
+        stage.etcdctl("endpoint", "health")
+    except subprocess.SubprocessError:
+        return False
+    return True
+
+
+def writing(stage: Stage) -> Writer:
+    """A writer that follows the nodes as they come and go."""
+
+    def current() -> list[str]:
+        return stage.urls() or [n.client_urls[0] for n in stage.site.nodes()]
+
+    return Writer(current(), current=current)

@@ -1,0 +1,212 @@
+"""One trial: an operation, a fault at one point of its plan, the next launch, and what is left."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+
+from tests.chaos.operations import Operation
+from tests.chaos.stage import Stage, staged, writing
+from tests.sites.local.support import wait_until
+from tests.support.writer import Tally, Writer
+
+FROZEN = 6.0
+"""Seconds a frozen node stands still."""
+ELECTION = 3.0
+"""Seconds without an acknowledged write that an election may explain; longer counts as without quorum."""
+ROUNDS = 4
+"""How often the next launch may be needed before a trial counts as stuck."""
+
+
+class Fault(StrEnum):
+    """What goes wrong."""
+
+    NONE = "none"
+    CONSOLE = "console killed"
+    NODE_KILLED = "node killed"
+    NODE_FROZEN = "node frozen"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where it goes wrong: at the line that begins or ends a step, and some time later."""
+
+    fault: Fault = Fault.NONE
+    step: int = 0
+    """1-based."""
+    phase: str = "begin"
+    """``begin``: in the middle of the step; ``end``: between it and the next."""
+    delay: float = 0.0
+    """Seconds after that line."""
+
+    def __str__(self) -> str:
+        where = "in" if self.phase == "begin" else "after"
+        return "undisturbed" if self.fault is Fault.NONE else f"{self.fault} {where} step {self.step}"
+
+
+@dataclass
+class Outcome:
+    """What a trial found."""
+
+    operation: str
+    size: int
+    version: str
+    point: Point
+    hit: bool = False
+    """Whether the fault came before the plan had ended."""
+    settled: str = ""
+    """``done`` by itself, ``finished`` or ``undone`` by the next launch."""
+    lost: int = 0
+    """Acknowledged writes that are not there."""
+    written: int = 0
+    stray: int = 0
+    """1 when members, nodes and learners are not what they should be."""
+    without_quorum: float = 0.0
+    """Seconds."""
+    problem: str = ""
+    durations: list[float] = field(default_factory=list)
+    """Seconds of each step, of an undisturbed run."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as it must be."""
+        return not (self.problem or self.lost or self.stray or self.without_quorum)
+
+
+def points(durations: list[float], random: Random) -> Iterator[Point]:
+    """Every point of a plan: the console killed in and after each step, the node killed and frozen in it."""
+    for step, duration in enumerate(durations, 1):
+        yield Point(Fault.CONSOLE, step, "begin", random.uniform(0, min(duration, 8.0)))
+        if step < len(durations):
+            yield Point(Fault.CONSOLE, step, "end")
+        for fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN):
+            yield Point(fault, step, "begin", random.uniform(0, min(duration, 2.0)))
+
+
+def attempt(
+    root: Path, operation: Operation, size: int, version: str, point: Point, random: Random
+) -> Outcome:
+    """Carry out one trial in a directory of its own."""
+    outcome = Outcome(operation.name, size, version, point)
+    with staged(root, size, version) as stage:
+        operation.prepare(stage)
+        argv = operation.argv(stage)
+        writer = writing(stage)
+        try:
+            with writer:
+                if not operation.online:
+                    writer.stop()
+                _disturb(stage, argv, point, outcome)
+                _settle(stage, point, outcome, random)
+                _revive(stage, operation, outcome)
+                _judge(stage, operation, writer, outcome)
+        except (AssertionError, TimeoutError) as error:
+            outcome.problem = outcome.problem or f"{type(error).__name__}: {error}"
+    return outcome
+
+
+def _disturb(stage: Stage, argv: list[str], point: Point, outcome: Outcome) -> None:
+    """Run the command, and do to it what the point says."""
+    console = stage.console(*argv, "demo", "--yes")
+    try:
+        if point.fault is Fault.NONE:
+            said = console.communicate(timeout=280)[1].strip()
+            outcome.problem = said if console.returncode else ""
+            outcome.durations = [x["duration"] for x in stage.audit_lines() if x["phase"] == "end"]
+        elif stage.await_line(console, point.phase, point.step):
+            time.sleep(point.delay)
+            outcome.hit = console.poll() is None
+            if point.fault is Fault.CONSOLE:
+                console.kill()
+            else:
+                _hurt(stage, point)
+        console.communicate(timeout=280)
+    finally:
+        console.kill()
+        console.communicate()
+    if console.returncode == 0:
+        outcome.settled = "done"
+
+
+def _hurt(stage: Stage, point: Point) -> None:
+    """Kill or freeze the node that the step acts on."""
+    victim = _acted_on(stage, point.step)
+    if point.fault is Fault.NODE_KILLED:
+        stage.signal(victim, signal.SIGKILL)
+    elif stage.signal(victim, signal.SIGSTOP):
+        thaw = threading.Timer(FROZEN, stage.signal, (victim, signal.SIGCONT))
+        thaw.daemon = True
+        thaw.start()
+
+
+def _acted_on(stage: Stage, step: int) -> str:
+    """The node a step names, or the nearest step that names one; any node where none does."""
+    stored = sorted((stage.cli.root / "state" / "etcdtui" / "plans").glob("*.json"))
+    names = [node.name for node in stage.site.nodes()]
+    if stored:
+        steps = json.loads(stored[-1].read_text())["plan"]["steps"]
+        order = sorted(range(len(steps)), key=lambda i: abs(i - (step - 1)))
+        for index in order:
+            if (name := steps[index]["args"].get("node")) in names:
+                return str(name)
+    return names[-1]
+
+
+def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> None:
+    """The next launch: what was left is finished or undone, as often as it takes."""
+    if point.fault is Fault.NODE_FROZEN:
+        wait_until(
+            lambda: all(str(n.run_state) != "frozen" for n in stage.site.nodes()), "thawed", FROZEN + 5
+        )
+    said = ""
+    for _ in range(ROUNDS):
+        left = stage.cli.json("plans", "demo", "-o", "json")
+        if not left:
+            outcome.settled = outcome.settled or "not begun"
+            return
+        how = random.choice(("finish", "undo"))
+        code, said = stage.run(how, left[0]["id"], "demo", "--yes")
+        if code == 2:
+            how = "undo" if how == "finish" else "finish"
+            code, said = stage.run(how, left[0]["id"], "demo", "--yes")
+        if code == 0:
+            outcome.settled = {"finish": "finished", "undo": "undone"}[how]
+        elif code in (1, 3):
+            # What a person does then: bring back what is down, and go on.
+            stage.run("start-all", "demo", "--yes")
+    if stage.cli.json("plans", "demo", "-o", "json"):
+        outcome.problem = f"still unfinished after {ROUNDS} launches: {said}"
+
+
+def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
+    """Nodes that were hurt, or stopped by intent, run again before the count."""
+    if operation.stops or outcome.point.fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN):
+        stage.run("start-all", "demo", "--yes")
+
+
+def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome) -> None:
+    """Members, nodes, writes and the time without quorum."""
+    allowed = {stage.size, stage.size + operation.grows}
+    if outcome.settled in ("done", "finished"):
+        allowed = {stage.size + operation.grows}
+    last = [""]
+
+    def sound() -> bool:
+        last[0] = stage.unsound(allowed)
+        return not last[0]
+
+    try:
+        wait_until(sound, "sound", 15)
+    except TimeoutError:
+        outcome.stray, outcome.problem = 1, outcome.problem or last[0]
+    tally: Tally = writer.verify(stage.urls())
+    outcome.written, outcome.lost = tally.acknowledged, len(tally.lost)
+    if operation.online and tally.longest_gap > ELECTION:
+        outcome.without_quorum = tally.longest_gap
