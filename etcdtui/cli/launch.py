@@ -41,9 +41,10 @@ def demo(args: argparse.Namespace) -> int:
 def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
     settings = settings_for(args, config, profile)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "the console needs a terminal", f"`etcdtui status {profile.name}` prints the cluster once"
-        )
+        named = args.command == "demo" or args.profile
+        status = f"`etcdtui status {profile.name}`" if named else "`etcdtui status` with the same arguments"
+        hint = f"{status} prints the cluster once"
+        raise UsageError("the console needs a terminal", hint)
     with quitting.asked_by_signal():
         try:
             code = _run(open_for_console(profile, ask=ask_password()), profile, settings)
