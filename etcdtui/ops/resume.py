@@ -14,7 +14,7 @@ from etcdtui.errors import UsageError
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.model.text import clean, plural
 from etcdtui.ops import guards, verify
-from etcdtui.ops.plan import Plan, Step
+from etcdtui.ops.plan import Args, Plan, Step
 from etcdtui.ops.store import Entry, Mark, PlanStore
 
 _ABOUT_THE_NODE = ("node-running", "node-stopped")
@@ -92,16 +92,18 @@ def _why(entry: Entry) -> str:
 def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan:
     """What remains of a plan. Raises UsageError when nothing does."""
     plan, steps = left.entry.plan, []
+    happened: list[Step] = []
     for step, mark in left.open:
         if mark is Mark.PENDING:
             steps.append(step)
         elif step.verify is not None and verify.look(step.verify, snapshot).done:
+            happened.append(step)
             steps.append(_watch(step))
         else:
             steps.append(_again(step))
     if not steps:
         raise UsageError(f"nothing remains of {clean(plan.title)!r}", f"etcdtui plans forget {left.id}")
-    gone = guards.removed_by(left.done)
+    gone = guards.removed_by((*left.done, *happened))
     return replace(
         plan,
         id=plan_id,
@@ -120,7 +122,11 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
     """
     begun = [step for step, mark in left.open if mark is not Mark.PENDING]
     did = [*left.done, *begun]
-    steps = tuple(_again(step.undo) for step in reversed(did) if step.undo is not None)
+    steps: tuple[Step, ...] = ()
+    for step in reversed(did):
+        # One step may take back several, as removing a member does: once, and at its first place.
+        if step.undo is not None and all(_sent(step.undo) != _sent(other) for other in steps):
+            steps += (_again(step.undo),)
     kept = [clean(step.title) for step in did if step.undo is None and step.verb != "wait"]
     plan = left.entry.plan
     if not steps:
@@ -141,6 +147,10 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
         member_ids=(),
         origin=left.id,
     )
+
+
+def _sent(step: Step) -> tuple[str, Args]:
+    return step.verb, step.args
 
 
 def _so_far(left: Unfinished) -> tuple[str, ...]:

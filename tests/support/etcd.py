@@ -17,7 +17,6 @@ from pathlib import Path
 from etcdtui.sites.local.ports import taken
 from tests.support.tools import etcd as etcd_binary
 
-
 _RANGE = range(10000, 20000)
 """Below the ephemeral range, where a port could become the local end of somebody's connection before
 etcd listens on it, and apart from the range of the local site."""
