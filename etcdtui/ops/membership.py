@@ -153,8 +153,10 @@ def _quorum_if_cut_off(args: Args, snapshot: ClusterSnapshot) -> _Answer:
 def _holds_no_vote(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """Whether a node can be given up: its member is gone, a learner, or unstarted. Args: the member."""
     member, name = find(args, snapshot.members), called(args, snapshot)
+    if member is None and snapshot.members_error and snapshot.answers:
+        return _Answer(False, f"the member list is an old one: {clean(snapshot.members_error)}", True)
     if member is None:
-        return _Answer(not snapshot.members_error or not snapshot.answers, f"{name} is a member no more")
+        return _Answer(True, f"{name} is a member no more")
     if member.is_learner or not member.started:
         return _Answer(True, f"{name} holds no vote that counts")
     return _Answer(False, f"{name} is a voter: it is removed before its node is given up")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from etcdtui.errors import UsageError
-from etcdtui.model.cluster import ClusterSnapshot
+from etcdtui.model.cluster import ClusterSnapshot, RunState
 from etcdtui.model.text import clean, plural
 from etcdtui.ops import guards, verify
 from etcdtui.ops.plan import Args, Plan, Step
@@ -101,6 +101,8 @@ def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Pl
             steps.append(_watch(step))
         else:
             steps.append(_again(step))
+    if steps:
+        steps = [*_started_again(left, snapshot), *steps]
     if not steps:
         raise UsageError(f"nothing remains of {clean(plan.title)!r}", f"etcdtui plans forget {left.id}")
     gone = guards.removed_by((*left.done, *happened))
@@ -113,6 +115,16 @@ def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Pl
         member_ids=tuple(mid for mid in plan.member_ids if mid not in gone),
         origin=left.id,
     )
+
+
+def _started_again(left: Unfinished, snapshot: ClusterSnapshot) -> list[Step]:
+    """The nodes that steps had started and that have ended since: what remains builds on them."""
+    last: dict[str, Step] = {}
+    for step in left.done:
+        if step.verb.startswith("node."):
+            last[step.args["node"]] = step
+    ended = {n.name for n in snapshot.nodes if n.run_state in (RunState.STOPPED, RunState.FAILED)}
+    return [_again(step) for name, step in last.items() if step.verb == "node.start" and name in ended]
 
 
 def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan:
