@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, EndpointStatus, State
 from etcdtui.model.health import Finding, Severity
 from etcdtui.model.quorum import budget
+from etcdtui.model.reconfig import predict_promote
 from etcdtui.model.text import clean, plural, si_bytes
 from etcdtui.model.versions import Version, parse_version
 
@@ -136,7 +137,9 @@ def _members(snapshot: ClusterSnapshot) -> Iterator[Finding]:
         if row.member is not None and not row.member.started:
             bad = True
             urls = clean(", ".join(row.member.peer_urls), 120)
-            yield _warning(name, f"member {row.member.hex_id} ({urls}) was added and never started")
+            counts = "" if row.member.is_learner else "it counts for quorum all the same; "
+            text = f"member {row.member.hex_id} ({urls}) was added and never started"
+            yield _warning(name, f"{text}: {counts}start its node, or remove the member")
         elif row.state in (State.DOWN, State.UNKNOWN, State.NOT_PERMITTED) and row.endpoint:
             bad = True
             said = f"{clean(row.name, 60)} is {row.state.value}: {clean(row.reading.reason, 200)}"
@@ -147,11 +150,27 @@ def _members(snapshot: ClusterSnapshot) -> Iterator[Finding]:
 
 def _learners(snapshot: ClusterSnapshot) -> Iterator[Finding]:
     waiting = [row for row in snapshot.rows if row.member is not None and row.member.is_learner]
-    if waiting:
-        verb = "is a learner and waits" if len(waiting) == 1 else "are learners and wait"
-        yield _warning("learners", f"{_names(waiting)} {verb} to be promoted")
-    elif snapshot.members_known:
+    for row in waiting:
+        what = "start its node, or remove it"
+        if row.reading.answered and row.member is not None:
+            late = predict_promote(snapshot, row.member.id).refused
+            what = "it catches up yet" if late else "it is in sync: promote it, or remove it"
+        yield _warning("learners", f"{_names([row])} is a learner and waits to be promoted: {what}")
+    if not waiting and snapshot.members_known:
         yield _ok("learners", "no learner waits to be promoted")
+
+
+def _nodes(snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    """Nodes that no member runs on, as a change that was cut off leaves them."""
+    if not snapshot.members_known or not snapshot.nodes:
+        return
+    idle = [row for row in snapshot.rows if row.node is not None and row.member is None]
+    for row in idle:
+        if row.node is not None:
+            what = f"{_names([row])} is {row.node.run_state} and no member of this cluster runs on it"
+            yield _warning("nodes", f"{what}: remove it, its data is moved aside")
+    if not idle:
+        yield _ok("nodes", f"a member runs on each of {plural(len(snapshot.nodes), 'node')}")
 
 
 def _alarms(snapshot: ClusterSnapshot) -> Iterator[Finding]:
@@ -241,6 +260,7 @@ _CHECKS: tuple[_Check, ...] = (
     _identity,
     _size,
     _learners,
+    _nodes,
     _alarms,
     _errors,
     _versions,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from etcdtui.ops.action import Action, Request, Scope
 from etcdtui.ops.actions import (
+    add_member,
     downgrade,
     kill_node,
     move_leader,
+    promote,
+    remove_member,
+    replace_member,
     restart_node,
     rolling_restart,
+    scale,
     start_all,
     start_node,
     stop_all,
     stop_node,
+    update_peer_urls,
     upgrade,
 )
 from etcdtui.sites.base import Site
@@ -27,6 +33,12 @@ ACTIONS: tuple[Action, ...] = (
     start_all.ACTION,
     stop_all.ACTION,
     move_leader.ACTION,
+    add_member.ACTION,
+    promote.ACTION,
+    remove_member.ACTION,
+    replace_member.ACTION,
+    update_peer_urls.ACTION,
+    scale.ACTION,
     rolling_restart.ACTION,
     upgrade.ACTION,
     downgrade.ACTION,

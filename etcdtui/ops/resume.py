@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from etcdtui.errors import UsageError
-from etcdtui.model.cluster import ClusterSnapshot
+from etcdtui.model.cluster import ClusterSnapshot, RunState
 from etcdtui.model.text import clean, plural
 from etcdtui.ops import guards, verify
-from etcdtui.ops.plan import Plan, Step
+from etcdtui.ops.plan import Args, Plan, Step
 from etcdtui.ops.store import Entry, Mark, PlanStore
 
 _ABOUT_THE_NODE = ("node-running", "node-stopped")
@@ -103,16 +103,20 @@ def _why(entry: Entry) -> str:
 def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan:
     """What remains of a plan. Raises UsageError when nothing does."""
     plan, steps = left.entry.plan, []
+    happened: list[Step] = []
     for step, mark in left.open:
         if mark is Mark.PENDING:
             steps.append(step)
         elif step.verify is not None and verify.look(step.verify, snapshot).done:
+            happened.append(step)
             steps.append(_watch(step))
         else:
             steps.append(_again(step))
+    if steps:
+        steps = [*_started_again(left, snapshot), *steps]
     if not steps:
         raise UsageError(f"nothing remains of {clean(plan.title)!r}", f"etcdtui plans forget {left.id}")
-    gone = guards.removed_by(left.done)
+    gone = guards.removed_by((*left.done, *happened))
     return replace(
         plan,
         id=plan_id,
@@ -124,6 +128,16 @@ def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Pl
     )
 
 
+def _started_again(left: Unfinished, snapshot: ClusterSnapshot) -> list[Step]:
+    """The nodes that steps had started and that have ended since: what remains builds on them."""
+    last: dict[str, Step] = {}
+    for step in left.done:
+        if step.verb.startswith("node."):
+            last[step.args["node"]] = step
+    ended = {n.name for n in snapshot.nodes if n.run_state in (RunState.STOPPED, RunState.FAILED)}
+    return [_again(step) for name, step in last.items() if step.verb == "node.start" and name in ended]
+
+
 def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan:
     """What takes back the steps that were, or may have been, carried out; the last one first.
 
@@ -131,7 +145,11 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
     """
     begun = [step for step, mark in left.open if mark is not Mark.PENDING]
     did = [*left.done, *begun]
-    steps = tuple(_again(step.undo) for step in reversed(did) if step.undo is not None)
+    steps: tuple[Step, ...] = ()
+    for step in reversed(did):
+        # One step may take back several, as removing a member does: once, and at its first place.
+        if step.undo is not None and all(_sent(step.undo) != _sent(other) for other in steps):
+            steps += (_again(step.undo),)
     kept = [clean(step.title) for step in did if step.undo is None and step.verb != "wait"]
     plan = left.entry.plan
     if not steps:
@@ -152,6 +170,10 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
         member_ids=(),
         origin=left.id,
     )
+
+
+def _sent(step: Step) -> tuple[str, Args]:
+    return step.verb, step.args
 
 
 def _so_far(left: Unfinished) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ def _switched(args: Args, snapshot: ClusterSnapshot) -> Look:
 # -- settling ------------------------------------------------------------------------------
 
 
-def _unwell(snapshot: ClusterSnapshot, apart: set[int]) -> list[str]:
+def unwell_members(snapshot: ClusterSnapshot, apart: set[int]) -> list[str]:
     """The members, those `apart` left out, that are not healthy, in words."""
     return [
         f"{clean(row.name)} is {row.state}"
@@ -140,7 +140,7 @@ def _others_well(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """
     if not snapshot.members_known:
         return _Answer(False, "the member list is not known, so the members' health cannot be judged", True)
-    if unwell := _unwell(snapshot, set(args["apart"])):
+    if unwell := unwell_members(snapshot, set(args["apart"])):
         return _Answer(False, f"not all members are healthy: {', '.join(unwell)}", True)
     return _Answer(True, f"all other members are healthy: {budget(snapshot).sentence()}")
 
@@ -167,7 +167,7 @@ def _settled(args: Args, snapshot: ClusterSnapshot) -> Look:
     status, wanted = row.reading.status, args.get("version")
     if wanted and status is not None and parse_version(status.version) != parse_version(wanted):
         return Look(False, f"{name} runs etcd {clean(status.version)}, not {wanted}", lost=True, hold=3.0)
-    if unwell := _unwell(snapshot, {*args["apart"], row.member_id or 0}):
+    if unwell := unwell_members(snapshot, {*args["apart"], row.member_id or 0}):
         return Look(False, f"{name} is healthy; {', '.join(unwell)}")
     hold = float(args["hold"])
     version = f" with etcd {clean(status.version)}" if status is not None else ""

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from etcdtui.model.cluster import Alarm, ClusterSnapshot, EndpointStatus, Member, Reading, State
+from etcdtui.model.cluster import (
+    Alarm,
+    ClusterSnapshot,
+    EndpointStatus,
+    Member,
+    Node,
+    Reading,
+    RunState,
+    State,
+)
 from etcdtui.model.findings import findings
 from etcdtui.model.health import Finding, Severity
 from etcdtui.model.tie import tie
@@ -112,15 +121,42 @@ def test_members_that_are_down_or_never_started() -> None:
     found = of(snapshot(down=(2,), also=[Member(255, "", ("http://h9:2380",))]), "members")
     assert [f.severity for f in found] == [Severity.WARNING] * 2
     assert "n2 is down: refused" in {f.message for f in found}
-    assert any("member ff (http://h9:2380) was added and never started" in f.message for f in found)
+    assert any(
+        "member ff (http://h9:2380) was added and never started: it counts for quorum all the same; start "
+        "its node, or remove the member" in f.message
+        for f in found
+    )
 
 
 def test_a_learner_waits() -> None:
     learner = Member(9, "n9", ("http://h9:2380",), (), is_learner=True)
     assert one(snapshot(also=[learner]), "learners") == (
         Severity.WARNING,
-        "n9 is a learner and waits to be promoted",
+        "n9 is a learner and waits to be promoted: start its node, or remove it",
     )
+
+
+@pytest.mark.parametrize(("index", "words"), [(50, "it catches up yet"), (99, "it is in sync: promote it")])
+def test_a_learner_that_answers(index: int, words: str) -> None:
+    base = snapshot(changes={3: {"is_learner": True, "raft_index": index}})
+    members = tuple(dataclasses.replace(m, is_learner=m.id == 3) for m in base.members)
+    readings = {row.endpoint: row.reading for row in base.rows}
+    found = one(dataclasses.replace(base, members=members, rows=tie(members, (), readings)), "learners")
+    assert words in found[1]
+
+
+def test_a_node_without_a_member() -> None:
+    base = snapshot()
+    nodes = [Node(f"n{n}", RunState.RUNNING, peer_urls=(f"http://h{n}:2380",)) for n in (1, 2, 3)]
+    readings = {row.endpoint: row.reading for row in base.rows}
+
+    def with_nodes(*listed: Node) -> ClusterSnapshot:
+        return dataclasses.replace(base, nodes=listed, rows=tie(base.members, listed, readings))
+
+    assert one(with_nodes(*nodes), "nodes") == (Severity.OK, "a member runs on each of 3 nodes")
+    severity, text = one(with_nodes(*nodes, Node("n4", RunState.STOPPED)), "nodes")
+    assert severity is Severity.WARNING
+    assert text.startswith("n4 is stopped and no member of this cluster runs on it: remove it")
 
 
 def test_alarms() -> None:

@@ -23,7 +23,7 @@ from tests.ops.worlds import PlanningSite, answer, member, node, picture, silent
 BY_ID = {a.id: a for a in ACTIONS}
 NODE_ACTIONS = tuple(a for a in ACTIONS if a.group == "node")
 """Those that need no options; the others have tests of their own."""
-RESERVED = {"j", "k", "h", "l", "g", "G", "u", "c", "p", "q", "?", "S", ":", "/"}
+RESERVED = {"j", "k", "h", "l", "g", "G", "u", "c", "p", "q", "?", ":", "/"}
 
 
 class Bare:

@@ -1,0 +1,137 @@
+"""Add a member, with its node where the site prepares one: as a learner, promoted once it is in sync."""
+
+from __future__ import annotations
+
+from etcdtui.errors import GuardRefused, UsageError
+from etcdtui.model.cluster import ClusterSnapshot
+from etcdtui.model.joining import joining_flags
+from etcdtui.model.reconfig import member_by_urls, predict_add
+from etcdtui.model.text import clean
+from etcdtui.ops import members
+from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
+from etcdtui.ops.membership import refusal
+from etcdtui.ops.plan import Plan
+from etcdtui.sites.base import NewNode
+
+
+def plan(request: Request) -> Plan:
+    """With its node where the site prepares one; the member alone where peer URLs are given."""
+    snapshot = request.snapshot
+    members.known_members(snapshot)
+    learner = not request.options.get("voter")
+    if learner and not members.learners(snapshot):
+        raise UsageError("this etcd has no learners (3.4 has)", "add a voter: --voter")
+    given = str(request.options.get("peer_urls") or "")
+    if given:
+        return _alone(request, members.split_urls(given, "--peer-urls"), learner)
+    if not members.can_grow(request.site):
+        raise UsageError(
+            f"{clean(request.site.name)}: nothing here can prepare a node for a member",
+            "give the peer URL of the etcd that is to join: --peer-urls",
+        )
+    (place,) = members.growable(request.site).propose_nodes(1)
+    return make_plan(
+        request,
+        ACTION.id,
+        f"add {clean(place.name)} as a {'member' if learner else 'voter'}",
+        tuple(members.join_steps(request.site, place, learner=learner)),
+        (*join_sentences(snapshot, [place], learner=learner), _no_way_back(learner)),
+        (),
+        dangerous=not learner,
+    )
+
+
+def _alone(request: Request, urls: list[str], learner: bool) -> Plan:
+    """The member without a node: somebody starts an etcd there, with the flags that are said."""
+    snapshot = request.snapshot
+    if member_by_urls(snapshot.members, urls) is not None:
+        raise GuardRefused(refusal(predict_add(snapshot, learner=learner, peer_urls=urls)))
+    name = str(request.options.get("name") or "") or _free_name(snapshot)
+    if not name.isprintable() or set(name) & set("=, "):
+        raise UsageError(
+            f"--name: {clean(name, 40)!r} cannot stand in --initial-cluster", "use letters and digits"
+        )
+    flags = joining_flags(snapshot.members, name, urls)
+    then = (
+        f"then start an etcd there with: {flags}",
+        "its data directory must be empty; once it is in sync, promote it"
+        if learner
+        else "its data directory must be empty",
+    )
+    return make_plan(
+        request,
+        ACTION.id,
+        f"add {clean(name)} as a {'learner' if learner else 'voter'}",
+        tuple(members.add_steps(name, urls, learner=learner)),
+        (*join_sentences(snapshot, [], learner=learner, voters=0 if learner else 1), *then),
+        (),
+        dangerous=not learner,
+    )
+
+
+def _free_name(snapshot: ClusterSnapshot) -> str:
+    taken = {m.name for m in snapshot.members}
+    return next(name for n in range(1, len(taken) + 2) if (name := f"n{n}") not in taken)
+
+
+def join_sentences(
+    snapshot: ClusterSnapshot, places: list[NewNode], *, learner: bool, voters: int | None = None
+) -> tuple[str, ...]:
+    """What a growing membership means.
+
+    Args:
+        voters: how many more voters there will be; as many as there are places by default.
+    """
+    now = sum(not m.is_learner for m in snapshot.members)
+    then = now + (len(places) if voters is None else voters)
+    said = [
+        members.size_sentence(then),
+        *(f"{clean(p.name)}: peers at {p.peer_url}, clients at {p.client_url}" for p in places),
+    ]
+    if learner:
+        said.append("a learner has no vote and costs no quorum while it catches up; in sync it is promoted")
+    elif now == 1:
+        said.append("RISK: two voters need both: WRITES STOP until the second has started and caught up")
+    else:
+        said.append("RISK: a voter counts for quorum before it has started and caught up")
+    return tuple(said)
+
+
+def _no_way_back(learner: bool) -> str:
+    if learner:
+        return "between any two steps the cluster is sound; what was done can be finished or undone later"
+    return "once added it must be started: undoing needs the quorum that it counts for"
+
+
+ACTION = Action(
+    id="add-member",
+    title="Add a member",
+    key="a",
+    help="Add a member as a learner with its node, and promote it once it is in sync",
+    scope=Scope.CLUSTER,
+    mutating=True,
+    offered=lambda _site: True,
+    plan=plan,
+    fields=(
+        Field(
+            name="voter",
+            label="As a voter at once",
+            kind=Kind.BOOL,
+            help="without being a learner first: for etcd 3.3, or where you know why",
+            default=lambda request: not members.learners(request.snapshot),
+        ),
+        Field(
+            name="peer_urls",
+            label="Peer URLs",
+            kind=Kind.TEXT,
+            help="of an etcd that you start yourself; empty for a node that is prepared and started here",
+        ),
+        Field(
+            name="name",
+            label="Name",
+            kind=Kind.TEXT,
+            help="the --name of the etcd that you start yourself",
+        ),
+    ),
+    group="members",
+)
