@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from etcdtui.ops.action import Action, Field
 
 
+HAND_MADE = frozenset({"snapshot-save"})
+"""Actions that have a command of another name: ``snapshot save``."""
+
+
 def command_name(action: Action) -> str:
     """``stop`` for ``stop-node``; else the action's ID."""
     return action.id.removesuffix("-node")
@@ -25,6 +29,8 @@ def add_actions(make: Callable[[str, str], Any], target: Callable[[Any], None]) 
     from etcdtui.ops.registry import ACTIONS, Scope
 
     for action in ACTIONS:
+        if action.id in HAND_MADE:
+            continue
         command = make(command_name(action), f"{action.help[0].lower()}{action.help[1:]}")
         command.set_defaults(action=action.id)
         if action.scope is Scope.NODE:

@@ -147,7 +147,8 @@ def health(args: argparse.Namespace) -> int:
     else:
         print(table(("endpoint", "name", "health", "took", "error"), _health_rows(report)))
         for finding in report.findings:
-            print(f"{finding.severity.value}: {clean(finding.check)}: {clean(finding.message)}")
+            way = f" (etcdtui {finding.remedy})" if finding.remedy else ""
+            print(f"{finding.severity.value}: {clean(finding.check)}: {clean(finding.message)}{way}")
     found = [
         f"{clean(e.name or e.endpoint)}: {clean(e.error)}" for e in report.endpoints if e.health is False
     ]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from etcdtui.model.past import Past
+
 
 class State(StrEnum):
     """What one endpoint is, in the words the console shows."""
@@ -251,6 +253,8 @@ class ClusterSnapshot:
     refresh: float = 1.0
     """Seconds between two readings."""
     paused: bool = False
+    past: Past = ()
+    """Revisions that were current while the cluster was watched, with their times."""
 
     @property
     def cluster_id(self) -> int | None:

@@ -12,6 +12,7 @@ from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, EndpointStatus, 
 from etcdtui.model.health import Finding, Severity
 from etcdtui.model.quorum import budget
 from etcdtui.model.reconfig import predict_promote
+from etcdtui.model.space import summary
 from etcdtui.model.text import clean, plural, si_bytes
 from etcdtui.model.versions import Version, parse_version
 
@@ -27,6 +28,9 @@ QUOTA_WARNING, QUOTA_CRITICAL = 80, 95
 IN_USE_PERCENT, IN_USE_BYTES = 50, 100 * 1024 * 1024
 """Less than this share in use, with more than these bytes in use: etcd's own alert for defragmentation."""
 
+_REMEDIES = {"NOSPACE": "free-space"}
+"""The action for an alarm, by its kind; all others are disarmed once their cause is gone."""
+
 _Check = Callable[[ClusterSnapshot], Iterator[Finding]]
 
 
@@ -39,12 +43,12 @@ def _ok(check: str, message: str) -> Finding:
     return Finding(check, Severity.OK, message)
 
 
-def _warning(check: str, message: str) -> Finding:
-    return Finding(check, Severity.WARNING, message)
+def _warning(check: str, message: str, remedy: str = "") -> Finding:
+    return Finding(check, Severity.WARNING, message, remedy)
 
 
-def _critical(check: str, message: str) -> Finding:
-    return Finding(check, Severity.CRITICAL, message)
+def _critical(check: str, message: str, remedy: str = "") -> Finding:
+    return Finding(check, Severity.CRITICAL, message, remedy)
 
 
 def _answers(snapshot: ClusterSnapshot) -> Iterator[tuple[EndpointRow, EndpointStatus]]:
@@ -179,7 +183,8 @@ def _alarms(snapshot: ClusterSnapshot) -> Iterator[Finding]:
         yield _warning("alarms", f"the alarms could not be read: {why}")
     elif snapshot.alarms:
         for alarm in snapshot.alarms:
-            yield _critical("alarms", f"{clean(alarm.kind, 20)} on {_label(snapshot, alarm.member_id)}")
+            said = f"{clean(alarm.kind, 20)} on {_label(snapshot, alarm.member_id)}"
+            yield _critical("alarms", said, _REMEDIES.get(alarm.kind, "disarm-alarm"))
     else:
         yield _ok("alarms", "no alarm is active")
 
@@ -242,15 +247,14 @@ def _database(snapshot: ClusterSnapshot) -> Iterator[Finding]:
                 bad = True
                 make = _critical if percent > QUOTA_CRITICAL else _warning
                 quota = f"{si_bytes(size)} of {si_bytes(status.db_size_quota)}"
-                yield make(name, f"{who} has used {percent:.0f} % of its quota: {quota}")
+                yield make(name, f"{who} has used {percent:.0f} % of its quota: {quota}", "compact")
         used = status.db_size_in_use
         if used is not None and used > IN_USE_BYTES and used * 100 < size * IN_USE_PERCENT:
             bad = True
             text = f"uses {si_bytes(used)} of {si_bytes(size)}; defragmenting gives the rest back"
-            yield _warning("fragmentation", f"{who} {text}")
+            yield _warning("fragmentation", f"{who} {text}", "defrag")
     if not bad and snapshot.answers:
-        largest = max(s.db_size for s in snapshot.answers)
-        yield _ok(name, f"at most {si_bytes(largest)}, and nothing worth defragmenting")
+        yield _ok(name, f"{clean(summary(snapshot), 200)}; nothing worth defragmenting")
 
 
 _CHECKS: tuple[_Check, ...] = (

@@ -34,6 +34,8 @@ class Finding:
     """``leader agreement``, ``alarms``, ``version skew``, ``index lag``, ``quorum``, ..."""
     severity: Severity
     message: str
+    remedy: str = ""
+    """ID of the action that is the way out, such as ``free-space``; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from etcdtui.etcd.api import EtcdWriter
+from etcdtui.etcd.api import EtcdReader, EtcdWriter
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.ops.audit import AuditLog
 from etcdtui.sites.base import Site
@@ -37,6 +37,10 @@ class Context(Protocol):
 
         Blocks for at most `timeout` seconds; an endpoint that does not answer is down in it.
         """
+        ...
+
+    def reader(self, url: str) -> EtcdReader:
+        """The reading calls of an endpoint, by its URL."""
         ...
 
     def writer(self, member_id: int) -> EtcdWriter:

@@ -7,7 +7,10 @@ sent and its result was not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from etcdtui.errors import NotOffered, UsageError
 from etcdtui.ops.context import Context
@@ -18,6 +21,12 @@ Executor = Callable[[Args, Context], str]
 """Carries the step out; what was done, in words (untrusted text)."""
 
 EXECUTORS: dict[str, Executor] = {}
+
+READS = frozenset({"wait", "snapshot.save", "snapshot.check", "hash.compare", "keys.count"})
+"""The verbs that change nothing in the cluster: a plan of these alone needs no lock."""
+
+TELL_EVERY = 0.5
+"""Seconds between two words of a step about how far it is."""
 
 
 def executor(verb: str) -> Callable[[Executor], Executor]:
@@ -35,6 +44,39 @@ def execute(step: Step, context: Context, table: Mapping[str, Executor] = EXECUT
     if step.verb not in table:
         raise UsageError(f"this version knows no step {step.verb!r}")
     return table[step.verb](step.args, context)
+
+
+def only_reads(steps: Iterable[Step]) -> bool:
+    """Whether these steps leave the cluster as it is."""
+    return all(step.verb in READS for step in steps)
+
+
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard(listener: Callable[[str], None]) -> Iterator[None]:
+    """Have `listener` told, within the block, what executors of this thread `tell`."""
+    last = 0.0
+
+    def seldom(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TELL_EVERY:
+            last = time.monotonic()
+            listener(text)
+
+    token = _listener.set(seldom)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def tell(text: str) -> None:
+    """Say how far the step under way has come, to whoever watches; costs nothing when called often."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(text)
 
 
 def _startable(context: Context) -> Startable:

@@ -74,7 +74,7 @@ def bindings(plan: Plan, done: int = 0) -> tuple[Check, ...]:
     """
     gone = removed_by(plan.steps[:done])
     return (
-        Check("same-cluster", {"cluster_id": plan.cluster_id}),
+        Check("same-cluster", {"cluster_id": plan.cluster_id, "founds": plan.founds}),
         Check("member-present", {"members": [mid for mid in plan.member_ids if mid not in gone]}),
     )
 
@@ -104,8 +104,10 @@ def review(plan: Plan, snapshot: ClusterSnapshot) -> tuple[Verdict, ...]:
 
 @guard("same-cluster")
 def _same_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
-    """Args: ``cluster_id``, or None for a plan made before any endpoint had answered."""
+    """Args: ``cluster_id``, or None for a plan made before any endpoint had answered; ``founds``."""
     planned, seen = args["cluster_id"], snapshot.cluster_id
+    if seen is not None and seen == args.get("founds"):
+        return _Answer(True, f"cluster {seen:x} answers, the one that the plan makes")
     if planned is None or seen is None:
         return _Answer(True, "no endpoint says which cluster it belongs to" if seen is None else "")
     if planned != seen:

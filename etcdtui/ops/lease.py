@@ -18,7 +18,7 @@ from etcdtui.model.quorum import budget
 from etcdtui.model.text import clean
 from etcdtui.ops.context import Context
 from etcdtui.ops.guards import Verdict
-from etcdtui.ops.holder import CALL, ask, find, free_again, holder_of, passing, remaining
+from etcdtui.ops.holder import CALL, Holder, ask, find, free_again, holder_of, passing, remaining
 from etcdtui.ops.plan import Check, Plan
 
 PATIENCE = 4.0
@@ -101,6 +101,7 @@ class Hold:
         self._context = context
         self._note = note
         self._holder = holder_of(plan)
+        self._founds = plan.founds
         self._lease = 0
         self._renewed = 0.0
         self._asked = 0.0
@@ -196,7 +197,7 @@ class Hold:
         lease = 0
         for _ in range(_ROUNDS):
             kv, holder = find(self._context, self._lock.key)
-            if kv is not None and holder is not None and holder != self._holder and not holder.left_behind:
+            if kv is not None and holder is not None and holder != self._holder and not self._void(holder):
                 self._drop(lease)
                 raise _Taken(
                     holder.sentence(remaining(self._context, kv)), free_again(kv, holder, self._lock.key)
@@ -210,6 +211,14 @@ class Hold:
                 return
         self._drop(lease)
         raise EtcdError(f"the lock {clean(self._lock.key)} changes too fast")
+
+    def _void(self, holder: Holder) -> bool:
+        """Whether nobody works behind a lock: its process is gone, or it came with a restored snapshot.
+
+        In a cluster that this plan makes no lock can be older than the plan.
+        """
+        made_here = self._founds is not None and self._context.snapshot().cluster_id == self._founds
+        return holder.left_behind or (made_here and 0 < holder.since < self._holder.since)
 
     def _put(self, key: bytes, value: bytes, revision: int, lease: int) -> bool:
         return ask(self._context, lambda api: api.put_if(key, value, revision, CALL, lease=lease))

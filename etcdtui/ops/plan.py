@@ -42,6 +42,8 @@ class Step:
     """Seconds the verification may take before the step counts as failed."""
     undo: Step | None = None
     """What takes it back, where something does."""
+    final: bool = False
+    """Whether there is no way back after it: what was done before it must not be taken back any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Plan:
     """The members acted on; each must still be in the member list."""
     dangerous: bool = False
     """Whether the review asks twice."""
+    founds: int | None = None
+    """ID of the cluster that the plan makes in the place of that one, which then answers instead."""
     origin: str = ""
     """ID of the plan that this one finishes or undoes; empty for one of its own."""
 

@@ -101,6 +101,8 @@ def read_plan(data: Mapping[str, Any]) -> Plan:
         _expect(getattr(plan, name), str, name)
     if plan.cluster_id is not None:
         _expect(plan.cluster_id, int, "cluster_id")
+    if plan.founds is not None:
+        _expect(plan.founds, int, "founds")
     _expect(plan.dangerous, bool, "dangerous")
     for member in plan.member_ids:
         _expect(member, int, "member_ids")
@@ -121,6 +123,7 @@ def _check_step(step: Step) -> None:
     for name in ("verb", "title", "call"):
         _expect(getattr(step, name), str, f"steps.{name}")
     _expect(step.args, dict, "steps.args")
+    _expect(step.final, bool, "steps.final")
     _expect(step.verify_timeout, (int, float), "steps.verify_timeout")
     for check in (*step.guards, *((step.verify,) if step.verify else ())):
         _check_check(check)

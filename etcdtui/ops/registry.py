@@ -5,15 +5,23 @@ from __future__ import annotations
 from etcdtui.ops.action import Action, Request, Scope
 from etcdtui.ops.actions import (
     add_member,
+    compact,
+    defrag,
+    defrag_member,
+    disarm_alarm,
     downgrade,
+    free_space,
     kill_node,
     move_leader,
     promote,
+    recover_quorum,
     remove_member,
     replace_member,
     restart_node,
+    restore,
     rolling_restart,
     scale,
+    snapshot_save,
     start_all,
     start_node,
     stop_all,
@@ -42,6 +50,14 @@ ACTIONS: tuple[Action, ...] = (
     rolling_restart.ACTION,
     upgrade.ACTION,
     downgrade.ACTION,
+    snapshot_save.ACTION,
+    compact.ACTION,
+    defrag.ACTION,
+    defrag_member.ACTION,
+    free_space.ACTION,
+    disarm_alarm.ACTION,
+    restore.ACTION,
+    recover_quorum.ACTION,
 )
 """Every action, in the order of menus."""
 

@@ -83,7 +83,7 @@ def unfinished(store: PlanStore, snapshot: ClusterSnapshot) -> tuple[Unfinished,
 def _same_cluster(plan: Plan, snapshot: ClusterSnapshot) -> bool:
     if plan.cluster_id is None or snapshot.cluster_id is None:
         return plan.cluster_name == snapshot.name
-    return plan.cluster_id == snapshot.cluster_id
+    return snapshot.cluster_id in (plan.cluster_id, plan.founds)
 
 
 def _why(entry: Entry) -> str:
@@ -145,6 +145,8 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
     """
     begun = [step for step, mark in left.open if mark is not Mark.PENDING]
     did = [*left.done, *begun]
+    if final := next((step for step in did if step.final), None):
+        raise UsageError(f"there is no way back after: {clean(final.title)}", f"etcdtui finish {left.id}")
     steps: tuple[Step, ...] = ()
     for step in reversed(did):
         # One step may take back several, as removing a member does: once, and at its first place.

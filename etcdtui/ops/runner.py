@@ -20,7 +20,7 @@ from etcdtui.ops import guards, verify
 from etcdtui.ops.audit import Phase as Line
 from etcdtui.ops.context import Context
 from etcdtui.ops.exclusive import sole_change
-from etcdtui.ops.executors import EXECUTORS, Executor, execute
+from etcdtui.ops.executors import EXECUTORS, Executor, execute, heard, only_reads
 from etcdtui.ops.journal import Journal
 from etcdtui.ops.lease import Hold, held
 from etcdtui.ops.plan import Check, Outcome, Plan, Result, Step
@@ -96,7 +96,7 @@ def run(
             journal = Journal(plan, context, store)
             stop = cancel or threading.Event()
             run = _Run(plan, context, journal, override, progress, stop, executors)
-            return journal.end(run.all(lock))
+            return journal.end(run.all(None if only_reads(plan.steps) else lock))
     except GuardRefused as error:
         return Result(plan, Outcome.REFUSED, str(error))
 
@@ -228,7 +228,8 @@ class _Run:
         """The call and its verification; how the step ended, in words."""
         self._report(Phase.RUN, step.call)
         try:
-            did = clean(execute(step, self.context, self.executors))
+            with heard(lambda text: self._report(Phase.RUN, text)):
+                did = clean(execute(step, self.context, self.executors))
         except (OutcomeUnknown, DeadlineExceeded) as error:
             text = f"{step.title}: sent, and its result was never seen: {clean(str(error))}"
             return Outcome.UNKNOWN, f"{text}; look before doing it again"

@@ -13,6 +13,7 @@ from etcdtui.errors import UsageError
 from etcdtui.model.cluster import EndpointRow
 from etcdtui.model.severity import Severity
 from etcdtui.ops import fields, guards, lease, resume, runner
+from etcdtui.ops.executors import only_reads
 from etcdtui.ops.plan import Check, Outcome, Plan, Result
 from etcdtui.ops.registry import Action, Request, actions_for
 from etcdtui.ops.resume import Unfinished
@@ -87,7 +88,7 @@ class Changes:
         With a change lock its verdict is among them; asking for it blocks for at most some seconds.
         """
         found = guards.review(plan, self._session.snapshot())
-        if self._lock is None:
+        if self._lock is None or only_reads(plan.steps):
             return found
         if self._asked != plan.id:
             # Once a plan: a review is drawn again with every snapshot, and asking takes time.

@@ -17,9 +17,19 @@ from typing import TypeVar
 from etcdtui.errors import EtcdtuiError, NotPermitted, SiteError
 from etcdtui.etcd.api import EtcdReader
 from etcdtui.model.cluster import ClusterSnapshot, EndpointStatus, Node, Reading
+from etcdtui.model.past import Past, noted
 from etcdtui.model.tie import tie
 from etcdtui.runtime.lanes import Lane, spawn
-from etcdtui.runtime.readings import Known, alarms_in, answered, before_3_4, lost, unsettled, wanted_urls
+from etcdtui.runtime.readings import (
+    Known,
+    alarms_in,
+    answered,
+    before_3_4,
+    current_revision,
+    lost,
+    unsettled,
+    wanted_urls,
+)
 from etcdtui.sites.base import HasNodes, Site
 
 HURRY = 0.05
@@ -69,6 +79,7 @@ class Poller:
         self._applied: tuple[int, int] = (-1, -1)
         self._side_read = _NEVER
         self._seq = 0
+        self._past: Past = ()
         self._waiting = 0
         self._closed = False
 
@@ -355,6 +366,8 @@ class Poller:
         if known.alarms and alarms is not None:
             alarms = tuple(dict.fromkeys([*alarms, *known.alarms]))
         self._seq += 1
+        if current := current_revision(readings.values()):
+            self._past = noted(self._past, *current)
         return ClusterSnapshot(
             name=self.site.name,
             rows=tie(known.members, known.nodes, readings),
@@ -371,4 +384,5 @@ class Poller:
             seq=self._seq,
             refresh=self.refresh,
             paused=self.paused,
+            past=self._past,
         )

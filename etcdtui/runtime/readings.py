@@ -110,3 +110,16 @@ def unsettled(readings: Iterable[Reading]) -> bool:
     ids = {s.member_id for s in answers}
     leaders = {s.leader for s in answers if not s.is_learner}
     return bool(answers) and (0 in leaders or len(leaders) > 1 or not leaders <= ids)
+
+
+def current_revision(readings: Iterable[Reading]) -> tuple[float, int] | None:
+    """The highest revision of those that answer, and when it was read (monotonic seconds).
+
+    Members answer from what they have applied: the highest is the nearest to the truth. Answers of
+    different clusters tell nothing together.
+    """
+    answers = [(r.answered_at, r.status) for r in readings if r.answered]
+    known = [(at, s.revision) for at, s in answers if at is not None and s is not None]
+    if not known or len({s.cluster_id for _, s in answers if s is not None}) > 1:
+        return None
+    return max(known, key=lambda item: item[1])

@@ -189,6 +189,35 @@ class Restorable(Protocol):
         ...
 
 
+@runtime_checkable
+class Shelving(Protocol):
+    """A site that moves a stopped node's data directory aside under a name, and back."""
+
+    def describe_shelve(self, node: str, shelf: str) -> str:
+        """The exact command or call of `shelve`."""
+        ...
+
+    def shelve(self, node: str, shelf: str) -> str:
+        """Move the data directory aside, beside itself, and remember how the node was to start.
+
+        An empty node then must not found a cluster of its own: it joins (``existing``) until it is
+        restored, prepared or unshelved. Idempotent. Raises NodeError when it runs, or when other data
+        lies there than what is on that shelf already.
+        """
+        ...
+
+    def describe_unshelve(self, node: str, shelf: str) -> str:
+        """The exact command or call of `unshelve`."""
+        ...
+
+    def unshelve(self, node: str, shelf: str) -> str:
+        """Move it back and have the node start as it did. Idempotent; nothing where the shelf is empty.
+
+        Raises NodeError when the node runs or holds other data: that is moved aside first.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Release:
     """An etcd that a site can run."""

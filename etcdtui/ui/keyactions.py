@@ -10,6 +10,7 @@ from textual.app import App
 from etcdtui.model.text import clean
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
+from etcdtui.ui.keymap import shown
 from etcdtui.ui.screens.main import MainScreen
 
 if TYPE_CHECKING:
@@ -62,8 +63,13 @@ class KeyActions(App[int]):
         def start() -> None:
             run(self, self.session.check_health, screen.show_report, lambda e: screen.show_error(str(e)))
 
-        screen = HealthScreen(start)
+        screen = HealthScreen(start, self._remedies())
         self.push_screen(screen)
+
+    def _remedies(self) -> dict[str, str]:
+        """What each action that is offered here is called, and its key; by its ID."""
+        keys = {a.id: shown(self.bound[a.id]) for a in self.actions if self.bound.get(a.id)}
+        return {a.id: f"{a.title} ({keys.get(a.id) or shown(self.keys['palette'])})" for a in self.actions}
 
     def action_details(self) -> None:
         """Open all values of the selected row."""

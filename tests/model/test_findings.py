@@ -161,6 +161,8 @@ def test_a_node_without_a_member() -> None:
 
 def test_alarms() -> None:
     assert one(snapshot(alarms=(Alarm(2, "NOSPACE"),)), "alarms") == (Severity.CRITICAL, "NOSPACE on n2")
+    raised = of(snapshot(alarms=(Alarm(1, "CORRUPT"), Alarm(2, "NOSPACE"))), "alarms")
+    assert [finding.remedy for finding in raised] == ["disarm-alarm", "free-space"]
     found = one(snapshot(alarms=None, alarms_error="not permitted"), "alarms")
     assert found == (Severity.WARNING, "the alarms could not be read: not permitted")
 
@@ -235,7 +237,7 @@ def test_quota(percent: int, quota: int | None, severity: Severity) -> None:
 def test_fragmentation(used: int | None, size: int, worth_it: bool) -> None:
     change = {"db_size": size * MIB, "db_size_in_use": None if used is None else used * MIB}
     found = of(snapshot(changes={2: change}), "fragmentation")
-    assert [f.severity for f in found] == ([Severity.WARNING] if worth_it else [])
+    assert [(f.severity, f.remedy) for f in found] == ([(Severity.WARNING, "defrag")] if worth_it else [])
 
 
 def test_errors_that_members_report_are_cleaned() -> None:

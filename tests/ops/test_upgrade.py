@@ -302,6 +302,9 @@ class OneEndpoint:
     def fresh(self, timeout: float) -> ClusterSnapshot:
         return self.state
 
+    def reader(self, url: str) -> EtcdWriter:
+        return self.api
+
     def writer(self, member_id: int) -> EtcdWriter:
         assert member_id == self.state.leader_id
         return self.api

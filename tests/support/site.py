@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import psutil
 
 from etcdtui.errors import EtcdError, NodeError, NotPermitted, Unreachable
-from etcdtui.etcd.api import EtcdWriter, Target
+from etcdtui.etcd.api import EtcdReader, EtcdWriter, Target
 from etcdtui.model.cluster import ClusterSnapshot, Member, Node, Reading, RunState, State
 from etcdtui.model.tie import tie
 from etcdtui.ops.audit import AuditLog
@@ -152,6 +152,9 @@ class DirectContext:
         if row is None or not row.endpoint:
             raise Unreachable(f"member {member_id:x} has no endpoint")
         return self._api(row.endpoint)
+
+    def reader(self, url: str) -> EtcdReader:
+        return self._api(url)
 
     def close(self) -> None:
         for api in self._apis.values():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from etcdtui.errors import GuardRefused
+from etcdtui.model.cluster import Alarm
 from etcdtui.model.health import EndpointHealth, Finding, HealthReport, Severity
 from etcdtui.ops.plan import Outcome
 from etcdtui.ui.modals.progress import ProgressPanel
 from etcdtui.ui.modals.review import Review
+from etcdtui.ui.screens.details import details
+from etcdtui.ui.screens.health import report_lines
 from etcdtui.ui.screens.main import MainScreen
 from tests.ui.pilot import console, feed, screen_text, shows, until
 from tests.ui.scripted import ACTIONS, IDS, NOW, FakeVerdict, ScriptedSession, healthy, leader_killed
@@ -155,6 +159,25 @@ async def test_the_health_check_keeps_the_old_result_while_it_runs_again() -> No
         assert session.health_runs == 2
         await pilot.press("escape")
         await until(pilot, lambda: on_main(app))
+
+
+def test_a_finding_names_the_action_and_the_key_that_mend_it() -> None:
+    found = (
+        Finding("alarms", Severity.CRITICAL, "NOSPACE on n1", "free-space"),
+        Finding("fragmentation", Severity.WARNING, "n1 has free space", "defrag"),
+    )
+    lines = report_lines(HealthReport((), found, NOW), {"free-space": "Free space (N)"})
+    text = ["".join(span.text for span in line) for line in lines]
+    assert text[-2].endswith("NOSPACE on n1  → Free space (N)")
+    assert text[-1].endswith("n1 has free space")
+
+
+def test_details_tell_the_space_and_the_alarms() -> None:
+    shot = healthy()
+    row = shot.rows[0]
+    pairs = dict(details(replace(shot, alarms=(Alarm(row.member_id or 0, "NOSPACE"),)), row))
+    assert "in use" in pairs["database"] and "% free" in pairs["database"]
+    assert pairs["alarms"] == "NOSPACE"
 
 
 async def test_help_lists_the_live_keys() -> None:

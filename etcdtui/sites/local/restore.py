@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -73,6 +74,9 @@ class LocalRestores:
 
     def _restore(self, node: NodeSpec, data_dir: Path, snapshot: str, binary: Binary, bump: int) -> str:
         command = _tool(binary)
+        for left in self.directory.glob(f".restore-{node.name}-*"):
+            # Of a restore that was killed; the lock is ours, so nobody works in it.
+            shutil.rmtree(left, ignore_errors=True)
         try:
             with tempfile.TemporaryDirectory(prefix=f".restore-{node.name}-", dir=self.directory) as work:
                 place = Path(work) / "data"

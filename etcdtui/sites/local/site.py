@@ -19,6 +19,7 @@ from etcdtui.sites.local.places import LocalPlaces, holds_member
 from etcdtui.sites.local.reading import LocalLogs
 from etcdtui.sites.local.releases import LocalReleases
 from etcdtui.sites.local.restore import LocalRestores
+from etcdtui.sites.local.shelves import LocalShelves
 from etcdtui.sites.urls import target
 
 SETTLE = 0.3
@@ -36,7 +37,7 @@ its WAL, so nothing is lost by ending it sooner.
 """
 
 
-class LocalSite(LocalLogs, LocalPlaces, LocalRestores, LocalReleases):
+class LocalSite(LocalLogs, LocalPlaces, LocalShelves, LocalRestores, LocalReleases):
     """A cluster of child processes in a directory, shared with other consoles of this machine.
 
     Args:

@@ -7,6 +7,7 @@ from textual.binding import Binding
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.model.columns import STATUS_COLUMNS
 from etcdtui.model.quorum import loss_sentence
+from etcdtui.model.space import space_of
 from etcdtui.model.text import clean
 from etcdtui.ui.modals.panel import Panel
 from etcdtui.ui.spans import Line, Span
@@ -20,6 +21,9 @@ def details(snapshot: ClusterSnapshot, row: EndpointRow) -> list[tuple[str, str]
     if status is not None and row.reading.answered:
         out += [("revision", str(status.revision)), ("leader", f"{status.leader:x}")]
         out.append(("cluster ID", f"{status.cluster_id:x}"))
+        out.append(("database", space_of(status).sentence()))
+    raised = [alarm.kind for alarm in snapshot.alarms or () if alarm.member_id == row.member_id]
+    out.append(("alarms", clean(", ".join(raised))))
     if member is not None:
         out += [("member status", member.status), ("peer addrs", clean(", ".join(member.peer_urls)))]
         out.append(("client addrs", clean(", ".join(member.client_urls))))

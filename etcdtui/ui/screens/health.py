@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import cycle
 
 from textual.binding import Binding
@@ -23,8 +23,12 @@ def _verdict(item: EndpointHealth) -> Span:
     return Span("✔ true", "ok") if item.health else Span("✖ false", "bad")
 
 
-def report_lines(report: HealthReport) -> list[Line]:
-    """A report as lines: etcdctl's columns, then the findings, the worst first."""
+def report_lines(report: HealthReport, remedies: Mapping[str, str]) -> list[Line]:
+    """A report as lines: etcdctl's columns, then the findings, the worst first.
+
+    Args:
+        remedies: how each action is called and its key, by its ID; only those that can be done here.
+    """
     names = [clean(e.name, 16) for e in report.endpoints]
     wide = max([len("name"), *map(len, names)])
     ends = [clean(e.endpoint.split("://")[-1], 40) for e in report.endpoints]
@@ -54,6 +58,7 @@ def report_lines(report: HealthReport) -> list[Line]:
                 Span(f"{glyph} {finding.severity.value:<8}  ", tone),
                 Span(f"{cut(clean(finding.check), 20)}: ", "strong"),
                 Span(clean(finding.message)),
+                Span(f"  → {remedies[finding.remedy]}" if finding.remedy in remedies else "", "key"),
             )
         )
     return lines
@@ -64,12 +69,14 @@ class HealthScreen(Panel[None]):
 
     Args:
         start: begins a check in the background; its result arrives through `show_report`.
+        remedies: see `report_lines`.
     """
 
     BINDINGS = [Binding("c,r", "again", "run again", show=False)]  # noqa: RUF012
 
-    def __init__(self, start: Callable[[], None]) -> None:
+    def __init__(self, start: Callable[[], None], remedies: Mapping[str, str]) -> None:
         super().__init__("health check", "c run again · Esc close")
+        self._remedies = remedies
         self._begin_check = start
         self._checking = False
         self._spin: Timer | None = None
@@ -108,7 +115,7 @@ class HealthScreen(Panel[None]):
         word = Span(" HEALTHY ", "badge") if report.healthy else Span(" UNHEALTHY ", "alert")
         self._last = f"  result of {clock}"
         self.heading((Span("health check  ", "title"), word, Span(self._last, "dim")))
-        self.show(report_lines(report))
+        self.show(report_lines(report, self._remedies))
 
     def show_error(self, reason: str) -> None:
         """The checks themselves could not be run."""

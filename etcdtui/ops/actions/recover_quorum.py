@@ -1,0 +1,171 @@
+"""Found the cluster anew from one member when its quorum is lost for good (``--force-new-cluster``)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etcdtui.errors import UsageError
+from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node
+from etcdtui.model.text import clean
+from etcdtui.ops import maintenance, recovery, saving, snapshots
+from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
+from etcdtui.ops.actions import nodes
+from etcdtui.ops.plan import Check, Plan, Step
+from etcdtui.ops.recovery import Pair
+from etcdtui.ops.recovery_exec import restorable
+
+FOUND_TIMEOUT = 60.0
+"""Seconds until the member must serve alone; it replays its log first."""
+
+
+def survivors(request: Request) -> tuple[str, ...]:
+    """The nodes to choose from, the best first: of those that answer the one with the highest raft index."""
+    if not request.snapshot.nodes:
+        return ()
+    pairs = sorted(recovery.pairs_of(request), key=_merit, reverse=True)
+    return tuple(node.name for _, node in pairs)
+
+
+def best(request: Request) -> str | None:
+    """The best survivor; None when no member answers and the operator has to know."""
+    names = survivors(request)
+    row = request.snapshot.row_of_node(names[0]) if names else None
+    return names[0] if row is not None and row.reading.answered else None
+
+
+def _merit(pair: Pair) -> tuple[bool, int, int, int]:
+    """What a member has for certain: the committed index counts, for the rest of the log is dropped."""
+    row = pair[0]
+    status = row.reading.status if row is not None and row.is_voter else None
+    if row is None or status is None:
+        return False, 0, 0, 0
+    return row.reading.answered, status.raft_index, status.raft_applied_index or 0, status.raft_term
+
+
+def plan(request: Request) -> Plan:
+    """Ends with one healthy member; the other nodes are stopped and their data is moved aside."""
+    snapshot, site = request.snapshot, request.site
+    pairs = recovery.pairs_of(request)
+    wanted = request.options.get("node") or best(request)
+    if not wanted:
+        names = ", ".join(clean(node.name) for _, node in pairs)
+        raise UsageError(
+            "no member answers, so the one with the newest data cannot be found out",
+            f"name the node to found the cluster anew from: {names}",
+        )
+    chosen = next((pair for pair in pairs if pair[1].name == wanted), None)
+    if chosen is None:
+        raise UsageError(f"{clean(str(wanted))}: no member of this cluster runs there")
+    row, node = chosen
+    others = [pair for pair in pairs if pair[1].name != node.name]
+    steps = (
+        *_first(request, row),
+        *recovery.stop_steps(site, [*others, chosen]),
+        *(recovery.shelve_step(site, other, request.plan_id) for _, other in others),
+        _force_step(request, node),
+        recovery.bare_stop(row, node),
+        replace(nodes.start_step(site, row, node, guard=False), title=f"start {clean(node.name)} as usual"),
+        _alone_step(node),
+        maintenance.prove_step(request.plan_id),
+    )
+    gate = Check("quorum-gone", {})
+    steps = (replace(steps[0], guards=(gate, *steps[0].guards)), *steps[1:])
+    return make_plan(
+        request,
+        ACTION.id,
+        f"found {clean(snapshot.name)} anew from {clean(node.name)}",
+        steps,
+        _means(snapshot, pairs, chosen, recovery.elsewhere(request)),
+        (row,) if row is not None else (),
+        dangerous=True,
+    )
+
+
+def _first(request: Request, row: EndpointRow | None) -> tuple[Step, ...]:
+    """A snapshot of the survivor while it answers: the way out if anything goes wrong afterwards."""
+    if row is None or not row.reading.answered:
+        return ()
+    path = saving.path_for(request.snapshot, row, request.options.get("directory"))
+    return (saving.save_step(request.snapshot, row, path, 0, 0),)
+
+
+def _force_step(request: Request, node: Node) -> Step:
+    return Step(
+        verb="node.force-new",
+        args={"node": node.name},
+        title=f"start {clean(node.name)} once with --force-new-cluster",
+        call=restorable(request.site).describe_force_new(node.name),
+        verify=Check("alone", {"node": node.name}),
+        verify_timeout=FOUND_TIMEOUT,
+        final=True,
+    )
+
+
+def _alone_step(node: Node) -> Step:
+    return Step(
+        verb="wait",
+        args={},
+        title=f"wait until {clean(node.name)} serves alone",
+        call="Maintenance.Status, Cluster.MemberList",
+        verify=Check("alone", {"node": node.name}),
+        verify_timeout=FOUND_TIMEOUT,
+    )
+
+
+def _means(
+    snapshot: ClusterSnapshot, pairs: tuple[Pair, ...], chosen: Pair, far: tuple[str, ...]
+) -> tuple[str, ...]:
+    row, node = chosen
+    name, count = clean(node.name), max(len(snapshot.voters), len(pairs))
+    status = row.reading.status if row is not None else None
+    said = [
+        f"EVERY WRITE that {name} does not know to be agreed is lost, also acknowledged ones: "
+        + (f"it has raft index {status.raft_index}" if status is not None else "how far it is, is not known"),
+        "after a SIGKILL or a loss of power its very last writes may be lost too: "
+        "that they were agreed is written down with the next one only",
+    ]
+    for other, place in pairs:
+        seen = other.reading.status if other is not None and place.name != node.name else None
+        if seen is not None and status is not None and seen.raft_index > status.raft_index:
+            text = f"{clean(place.name)} was last seen at raft index {seen.raft_index}"
+            said.append(f"{text}: {seen.raft_index - status.raft_index} entries more than {name}")
+    if far:
+        said.append(f"make sure that these never start again with their old data: {', '.join(far)}")
+    rest = ", ".join(clean(place.name) for _, place in pairs if place.name != node.name) or "no other node"
+    return (
+        *said,
+        "THERE IS NO WAY BACK once it was started so; before that, undoing the plan moves the data back",
+        f"it ends with one member, {name}, the same cluster ID, and {rest} stopped with the data aside: "
+        f"then scale back to {count} with S",
+        "the alternative is a snapshot: the action restore makes a new cluster of all nodes from it",
+    )
+
+
+ACTION = Action(
+    id="recover-quorum",
+    title="Recover from a lost quorum",
+    key="",
+    help="Found the cluster anew from its best surviving member; what only the others have is lost",
+    scope=Scope.CLUSTER,
+    mutating=True,
+    offered=recovery.can_recover,
+    plan=plan,
+    fields=(
+        Field(
+            name="node",
+            label="From the node",
+            kind=Kind.CHOICE,
+            help="the one with the newest data; asked of the members that answer",
+            default=best,
+            choices=survivors,
+        ),
+        Field(
+            name="directory",
+            label="Its snapshot goes to",
+            kind=Kind.PATH,
+            help="saved first, while it answers",
+            default=lambda request: str(snapshots.directory_for(request.snapshot.name)),
+        ),
+    ),
+    group="maintenance",
+)
