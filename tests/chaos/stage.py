@@ -91,13 +91,14 @@ class Stage:
         """Name of the node with a client URL."""
         return next(n.name for n in self.site.nodes() if n.client_urls[0] == url)
 
-    def unsound(self, allowed: set[int]) -> str:
+    def unsound(self, allowed: set[int], *, one_node: bool = False) -> str:
         """What is wrong with the cluster, empty when all is well.
 
         Args:
             allowed: how many members there may be.
+            one_node: whether only the nodes that run are looked at.
         """
-        nodes, members = self.site.nodes(), self.members()
+        nodes, members = [n for n in self.site.nodes() if n.pid or not one_node], self.members()
         names = {m.get("name", "") for m in members}
         stray = [f"{m['ID']:x}" for m in members if not m.get("name")]
         learners = [m["name"] for m in members if m.get("isLearner") and m.get("name")]
@@ -170,10 +171,10 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(root: Path, size: int, version: str) -> Iterator[Stage]:
+def staged(root: Path, size: int, version: str, options: tuple[str, ...] = ()) -> Iterator[Stage]:
     """A healthy cluster of that size and etcd, gone afterwards."""
     cli = Cli(root, {"PATH": f"{etcd('3.5').parent}:{os.environ['PATH']}"})
-    site = open_demo(cli.demo, nodes=size, binary=etcd(version), options=QUICK)
+    site = open_demo(cli.demo, nodes=size, binary=etcd(version), options=(*QUICK, *options))
     try:
         stage = Stage(cli, site, version, size)
         wait_until(lambda: _well(stage), "all members healthy", 40)

@@ -95,14 +95,15 @@ def attempt(
 ) -> Outcome:
     """Carry out one trial in a directory of its own."""
     outcome = Outcome(operation.name, size, version, point)
-    with staged(root, size, version) as stage:
-        operation.prepare(stage)
-        argv = operation.argv(stage)
+    with staged(root, size, version, operation.options) as stage:
         writer = writing(stage)
         try:
             with writer:
                 if not operation.online:
+                    writer.wait_for(200)
                     writer.stop()
+                operation.prepare(stage)
+                argv = operation.argv(stage)
                 _disturb(stage, argv, point, outcome)
                 _settle(stage, point, outcome, random)
                 _revive(stage, operation, outcome)
@@ -193,13 +194,13 @@ def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
 
 def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome) -> None:
     """Members, nodes, writes and the time without quorum."""
-    allowed = {stage.size, stage.size + operation.grows}
-    if outcome.settled in ("done", "finished"):
-        allowed = {stage.size + operation.grows}
+    target = 1 if operation.shrinks_to_one else stage.size + operation.grows
+    through = outcome.settled in ("done", "finished")
+    allowed = {target} if through else set(range(min(stage.size, target), max(stage.size, target) + 1))
     last = [""]
 
     def sound() -> bool:
-        last[0] = stage.unsound(allowed)
+        last[0] = stage.unsound(allowed, one_node=through and operation.shrinks_to_one)
         return not last[0]
 
     try:
