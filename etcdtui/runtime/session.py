@@ -72,6 +72,7 @@ class Session:
         self._changes: Changes | None = None
         self._pace = (refresh, timeout)
         self._latest = ClusterSnapshot(name=site.name, refresh=refresh)
+        self._published = self._latest
         self._opened = False
         self._began = time.monotonic()
         self._events: deque[Event] = deque(maxlen=TIMELINE)
@@ -130,8 +131,18 @@ class Session:
         return self._latest
 
     def fresh(self, timeout: float) -> ClusterSnapshot:
-        """A snapshot whose every reading began after this call; see `Poller.fresh`."""
-        return self._poller.fresh(timeout)
+        """A snapshot whose every reading began after this call; see `Poller.fresh`.
+
+        It is the latest one from then on, for whoever plans with it.
+        """
+        snapshot = self._poller.fresh(timeout)
+        self._keep(snapshot)
+        return snapshot
+
+    def _keep(self, snapshot: ClusterSnapshot) -> None:
+        with self._lock:
+            if snapshot.seq > self._latest.seq:
+                self._latest = snapshot
 
     def poke(self) -> None:
         """Read now; does not wait."""
@@ -186,7 +197,8 @@ class Session:
         self._tell([Event(time.time(), kind, severity, clean(text))])
 
     def _arrived(self, snapshot: ClusterSnapshot) -> None:
-        old, self._latest = self._latest, snapshot
+        old, self._published = self._published, snapshot
+        self._keep(snapshot)
         if self._opened:
             self._tell(list(between(old, snapshot)))
         elif (snapshot.answers or self._waited_long()) and (first := opening(snapshot)):

@@ -115,7 +115,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("compact", lambda _s: ["compact", "--keep", "10"], _fill),
     Operation("defragment", lambda _s: ["defrag", "--share", "0", "--free", "0"], _fill),
     Operation("end a NOSPACE", lambda _s: ["free-space"], _fill_up, online=False, options=(QUOTA,)),
-    Operation("restore a snapshot", lambda s: ["restore", s.notes["snapshot"]], _save, online=False),
+    Operation(
+        "restore a snapshot",
+        lambda s: ["restore", s.notes["snapshot"], "--override", "demo"],
+        _save,
+        online=False,
+    ),
     Operation(
         "recover from a lost quorum",
         lambda s: ["recover-quorum", "--node", s.notes["survivor"], "--override", "demo"],

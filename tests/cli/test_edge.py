@@ -210,6 +210,21 @@ def test_a_complaint_holds_no_escapes_either(cli: Cli) -> None:
     assert (done.returncode, "\x1b" in one_line(done)) == (2, False)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["n1", "prod", "--yes"],
+        ["n1", "--yes", "prod"],
+        ["--yes", "n1", "prod"],
+        ["n1", "--override", "x", "prod"],
+    ],
+)
+def test_flags_may_stand_between_the_other_words(words: list[str]) -> None:
+    args = build_parser().parse_args(["stop", *words])
+    assert (args.node, args.profile) == ("n1", "prod")
+    assert build_parser().parse_args(["status", "-o", "json", "prod"]).profile == "prod"
+
+
 def test_the_fields_of_an_action_are_its_arguments() -> None:
     args = build_parser().parse_args(["upgrade", "3.5.9", "prod", "--pause", "7s"])
     assert (args.action, args.profile, options(args)) == (

@@ -197,3 +197,10 @@ def test_pause_rests_and_actions_still_read(local: LocalSite, tmp_path: Path) ->
         fresh = session.fresh(5)
         assert not row_named(fresh, "n3").reading.answered
         assert shot.paused
+
+
+def test_what_was_read_afresh_is_what_is_planned_with(local: LocalSite, tmp_path: Path) -> None:
+    with opened(local, tmp_path) as (session, _):
+        for _ in range(20):
+            shot = session.fresh(5)
+            assert session.snapshot().seq >= shot.seq
