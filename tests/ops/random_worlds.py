@@ -194,7 +194,12 @@ class World:
                     self.leader = target.id
             case "node.prepare" | "node.start" | "node.stop" | "node.kill" | "node.retire" | "node.set-aside":
                 self._node_step(step.verb, args["node"])
-            case "wait" | "member.update":
+            case "member.update":
+                seat = self.seat_of({"member": args["member"]})
+                if seat is not None and self.voters > 1:
+                    # The worst: nobody listens there, and its peers lose it.
+                    seat.up, seat.seen = False, "old"
+            case "wait":
                 pass
             case other:
                 raise AssertionError(f"the model knows no {other}")
