@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from etcdtui.model.past import Past
 
@@ -256,7 +257,7 @@ class ClusterSnapshot:
     past: Past = ()
     """Revisions that were current while the cluster was watched, with their times."""
 
-    @property
+    @cached_property
     def cluster_id(self) -> int | None:
         """The ID that most answering endpoints give; None before the first answer.
 
@@ -271,7 +272,7 @@ class ClusterSnapshot:
                 counts[cid] = counts.get(cid, 0) + weight
         return max(counts, key=lambda cid: counts[cid]) if counts else None
 
-    @property
+    @cached_property
     def answers(self) -> tuple[EndpointStatus, ...]:
         """The statuses of the endpoints that answered this time and belong to this cluster."""
         cid = self.cluster_id
@@ -292,7 +293,7 @@ class ClusterSnapshot:
         seat = self.leadership
         return seat[1] if seat is not None else None
 
-    @property
+    @cached_property
     def leadership(self) -> tuple[int, int] | None:
         """Highest raft term in which a leader is known, and that leader's member ID."""
         known = [s for s in self.answers if s.leader]
@@ -307,7 +308,7 @@ class ClusterSnapshot:
         leader = self.leader_id
         return self.row_of_member(leader) if leader is not None else None
 
-    @property
+    @cached_property
     def voters(self) -> tuple[EndpointRow, ...]:
         """The rows that count for quorum, one a member.
 

@@ -209,7 +209,7 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     alone is cut off, members that look unwell hold the quorum. A member is out when
 
     - it does not answer and its node's process has ended or is frozen;
-    - or it was asked in vain, others of its cluster answer, and none of them knows a leader;
+    - or it was asked in vain, and so many others answer without a leader that the rest make no quorum;
     - or it was asked in vain and too few processes are left for a quorum in any case.
     """
     if row.reading.answered or row.state is State.NOT_PERMITTED:
@@ -219,7 +219,9 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     if row.state is not State.DOWN:
         return False
     if snapshot.answers and snapshot.leader_id is None:
-        return True
+        rest = sum(not v.reading.answered and not _has_ended(snapshot, v) for v in snapshot.voters)
+        if rest < budget(snapshot).quorum:
+            return True
     may_vote = sum(v.reading.answered or not _has_ended(snapshot, v) for v in snapshot.voters)
     return may_vote < budget(snapshot).quorum
 

@@ -64,7 +64,7 @@ def named(session: Session, name: str) -> EndpointRow:
     return row
 
 
-def prepared(session: Session, action: str, name: str = "", **options: Any) -> Plan:
+def prepared(session: Session, action: str, target: str = "", /, **options: Any) -> Plan:
     """The plan of an action for a fresh snapshot, as soon as the console shows one."""
     watch = Watch()
     leave = session.subscribe(watch)
@@ -72,7 +72,7 @@ def prepared(session: Session, action: str, name: str = "", **options: Any) -> P
     session.poke()
     watch.until(lambda s: s.taken_at >= began and s.members_known and s.leader_id is not None)
     leave()
-    return session.prepare(action, named(session, name) if name else None, options)
+    return session.prepare(action, named(session, target) if target else None, options)
 
 
 def stopped_after(session: Session, plan: Plan, steps: int, override: str | None = None) -> Result:

@@ -54,7 +54,8 @@ def _update(row: EndpointRow, member: Member, urls: list[str], undo: Step | None
 def _sentences(row: EndpointRow, urls: list[str]) -> tuple[str, ...]:
     name = clean(row.name)
     said = [
-        f"{name} must listen there now (--listen-peer-urls): where it does not, its peers lose it at once",
+        f"{name} must listen there already (--listen-peer-urls): where it does not, its peers lose it once "
+        "the connections they have break; that it is healthy right after the change does not prove it",
         "the console does not change the node's own flags; --initial-advertise-peer-urls counts at the first "
         "start only, and should say the same for the day it joins anew",
     ]
