@@ -7,15 +7,19 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
-from etcdtui.errors import EtcdError, UsageError
+from etcdtui.errors import EtcdError, EtcdtuiError, UsageError
 from etcdtui.model.past import noted, revision_at
+from etcdtui.model.quorum import is_healthy_voter
 from etcdtui.model.space import space_of
+from etcdtui.ops.action import Request
+from etcdtui.ops.actions import defrag
 from etcdtui.ops.guards import evaluate
 from etcdtui.ops.plan import Check, Outcome, Plan
 from etcdtui.runtime.session import Session
 from etcdtui.sites.local.site import LocalSite
-from tests.ops.worlds import simple
+from tests.ops.worlds import PlanningSite, World, simple, worlds
 from tests.sites.local.support import etcdctl, wait_until
 from tests.support.consoles import cluster, console, cut_off, do, prepare, ready
 from tests.support.writer import Writer
@@ -45,6 +49,34 @@ def test_a_revision_is_known_as_far_back_as_it_was_watched() -> None:
     assert past == ((0.0, 5), (12.0, 9))
     assert [revision_at(past, when) for when in (-1.0, 0.0, 11.9, 99.0)] == [None, 5, 5, 9]
     assert noted(past, 30.0, 2) == ((30.0, 2),)
+
+
+@settings(max_examples=400, deadline=None)
+@given(worlds())
+def test_one_member_after_the_other_and_the_leader_last(world: World) -> None:
+    """Every voter that answers once, no learner, and the leader only when it leads no more."""
+    options = {"share": 0, "free": 0}
+    try:
+        plan = defrag.plan(Request(world.snapshot, PlanningSite(), options=options, plan_id="p"))
+    except EtcdtuiError:
+        return
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    order = [step.args["member"] for step in plan.steps if step.verb == "member.defrag"]
+    voters = {r.member_id for r in world.snapshot.voters if r.reading.answered}
+    assert len(order) == len(set(order))
+    assert set(order) == voters
+    leader = world.snapshot.leader_id
+    for number, step in enumerate(plan.steps):
+        if step.args.get("member") != leader or leader is None:
+            continue
+        assert order[-1] == leader
+        before = plan.steps[number - 1]
+        others = [
+            r for r in world.snapshot.voters if is_healthy_voter(world.snapshot, r) and r.member_id != leader
+        ]
+        assert (before.verb == "leader.move" and before.args["target"] != leader) == bool(others)
+        allowed = all(evaluate(check, world.snapshot).ok for check in step.guards)
+        assert not allowed or not others
 
 
 @pytest.mark.timeout(120)
