@@ -15,7 +15,8 @@ from etcdtui.ops.guards import Verdict
 from etcdtui.ops.plan import Outcome, Plan
 from etcdtui.runtime.session import Session
 from etcdtui.sites.endpoints import EndpointsSite
-from tests.ops.acting import console, done, named, names, prepared, seen, whole
+from tests.sites.local.support import wait_until
+from tests.support.consoles import do, done, members, prepare, ready, session_on
 from tests.support.etcd import EtcdCluster, Proc, free_ports, running
 from tests.support.writer import Writer
 
@@ -26,9 +27,9 @@ VERSIONS = ["3.5", "3.4"]
 def lab(root: Path, count: int, version: str) -> Iterator[tuple[EtcdCluster, Session]]:
     with (
         running(root / "c", count, version) as cluster,
-        console(EndpointsSite("plain", cluster.urls), root) as session,
+        session_on(EndpointsSite("plain", cluster.urls), root) as session,
     ):
-        seen(session, whole(count))
+        ready(session, count)
         yield cluster, session
 
 
@@ -57,20 +58,20 @@ def test_a_refusal_is_told_before_the_question_in_etcds_words(tmp_path: Path, ve
     with lab(tmp_path, 3, version) as (cluster, session):
         follower = next(p for p in cluster.procs if p is not cluster.leader())
         follower.kill()
-        seen(session, lambda s: len(s.answers) == 2)
+        wait_until(lambda: len(session.snapshot().answers) == 2, "it is missed")
         url = f"http://127.0.0.1:{free_ports(1)[0]}"
-        plan = prepared(session, "add-member", peer_urls=url)
+        plan = prepare(session, "add-member", options={"peer_urls": url})
         (verdict,) = refusals(session, plan)
         agree(verdict, said_by_etcd(cluster, version, "add", "n4", "--learner", f"--peer-urls={url}"))
         assert f"out: {follower.name}" in verdict.reason
         assert session.execute(plan).outcome is Outcome.REFUSED
         # The dead one may go, which etcd does not mind; a healthy one may not, for quorum.
         healthy = next(p for p in cluster.procs if p.alive())
-        refused = session.execute(prepared(session, "remove-member", healthy.name))
+        refused = do(session, "remove-member", healthy.name)
         assert refused.outcome is Outcome.REFUSED
         assert "would leave 1 of 2 voters healthy, quorum is 2" in refused.message
-        done(session.execute(prepared(session, "remove-member", follower.name)))
-        assert follower.name not in names(session)
+        done(do(session, "remove-member", follower.name))
+        assert follower.name not in members(session)
 
 
 @pytest.mark.timeout(90)
@@ -80,21 +81,21 @@ def test_the_flags_of_the_plan_start_the_member_that_was_added(tmp_path: Path, v
         client, port = free_ports(2)
         url = f"http://127.0.0.1:{port}"
         with pytest.raises(UsageError, match=r"plain: nothing here can prepare a node .*--peer-urls"):
-            prepared(session, "add-member")
+            prepare(session, "add-member")
         with pytest.raises(GuardRefused, match="etcdserver: Peer URLs already exists"):
-            prepared(session, "add-member", peer_urls=cluster.procs[0].peer_url)
-        plan = prepared(session, "add-member", peer_urls=url, name="later")
+            prepare(session, "add-member", options={"peer_urls": cluster.procs[0].peer_url})
+        plan = prepare(session, "add-member", options={"peer_urls": url, "name": "later"})
         flags = next(text for text in plan.consequences if text.startswith("then start")).split(": ", 1)[1]
         done(session.execute(plan))
-        assert names(session) == ["? learner", "n1"]
+        assert members(session) == ["? learner", "n1"]
 
-        other = prepared(session, "add-member", peer_urls="http://127.0.0.1:1")
+        other = prepare(session, "add-member", options={"peer_urls": "http://127.0.0.1:1"})
         agree(
             refusals(session, other)[0],
             said_by_etcd(cluster, version, "add", "n3", "--learner", "--peer-urls=http://127.0.0.1:1"),
         )
         (learner,) = (m.hex_id for m in session.snapshot().members if m.is_learner)
-        early = prepared(session, "promote", learner)
+        early = prepare(session, "promote", learner)
         agree(refusals(session, early)[0], said_by_etcd(cluster, version, "promote", learner))
 
         root, binary = tmp_path / "c" / "later", cluster.procs[0].binary
@@ -106,12 +107,12 @@ def test_the_flags_of_the_plan_start_the_member_that_was_added(tmp_path: Path, v
         ]  # fmt: skip
         cluster.procs.append(proc)
         proc.start()
-        seen(session, whole(2))
-        assert names(session) == ["later learner", "n1"]
-        done(session.execute(prepared(session, "promote", "later")))
-        assert names(session) == ["later", "n1"]
+        ready(session, 2)
+        assert members(session) == ["later learner", "n1"]
+        done(do(session, "promote", "later"))
+        assert members(session) == ["later", "n1"]
         with pytest.raises(UsageError, match="later is a voter already"):
-            session.prepare("promote", named(session, "later"))
+            prepare(session, "promote", "later")
         tally = writer.verify()
         assert tally.lost == ()
         assert tally.longest_gap < 4

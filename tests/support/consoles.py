@@ -15,6 +15,7 @@ from etcdtui.ops.plan import Outcome, Plan, Result
 from etcdtui.ops.runner import Progress
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
+from etcdtui.sites.base import Site
 from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
 from tests.sites.local.support import QUICK, wait_until
@@ -36,8 +37,16 @@ def cluster(
 @contextlib.contextmanager
 def console(site: LocalSite, root: Path, **options: Any) -> Iterator[Session]:
     """A session that has listed the nodes; with a site of its own, as every console has."""
+    with session_on(LocalSite(site.directory, binary=site._cluster._given), root, **options) as session:
+        wait_until(lambda: bool(session.snapshot().nodes), "the nodes are listed")
+        yield session
+
+
+@contextlib.contextmanager
+def session_on(site: Site, root: Path, **options: Any) -> Iterator[Session]:
+    """A session on any site; plans and audit log lie under `root`, where the next one finds them."""
     session = Session(
-        LocalSite(site.directory, binary=site._cluster._given),
+        site,
         profile="lab",
         refresh=0.2,
         timeout=1.0,
@@ -48,7 +57,6 @@ def console(site: LocalSite, root: Path, **options: Any) -> Iterator[Session]:
     )
     session.start()
     try:
-        wait_until(lambda: bool(session.snapshot().nodes), "the nodes are listed")
         yield session
     finally:
         session.close()
@@ -68,6 +76,26 @@ def ready(session: Session, count: int = 3) -> ClusterSnapshot:
         lambda: len(session.snapshot().answers) == count == len(session.snapshot().members), "it is published"
     )
     return session.snapshot()
+
+
+def leads(session: Session) -> ClusterSnapshot:
+    """Until a leader is known and shown, whoever else is down."""
+    wait_until(
+        lambda: session.snapshot().members_known and session.snapshot().leader_id is not None, "a leader"
+    )
+    return session.snapshot()
+
+
+def members(session: Session) -> list[str]:
+    """The members by name, sorted; learners and unstarted ones marked."""
+    listed = session.fresh(5).members
+    return sorted(f"{m.name or '?'}{' learner' if m.is_learner else ''}" for m in listed)
+
+
+def done(result: Result) -> Result:
+    """A plan that was carried out to its end."""
+    assert result.outcome is Outcome.DONE, result.message
+    return result
 
 
 def do(
