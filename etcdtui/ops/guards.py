@@ -94,9 +94,9 @@ def opening(plan: Plan) -> tuple[Check, ...]:
 
 
 def review(plan: Plan, snapshot: ClusterSnapshot) -> tuple[Verdict, ...]:
-    """The verdicts to show with a plan, those that refuse first."""
+    """The verdicts to show with a plan, those that refuse first; what has nothing to say is left out."""
     verdicts = (evaluate(check, snapshot) for check in opening(plan))
-    return tuple(sorted(verdicts, key=lambda v: (v.ok, not v.warning)))
+    return tuple(sorted((v for v in verdicts if v.reason), key=lambda v: (v.ok, not v.warning)))
 
 
 # -- the cluster ---------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.model.past import revision_at
-from etcdtui.model.text import clean, duration
+from etcdtui.model.text import clean, duration, plural
 from etcdtui.ops import maintenance
 from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.plan import Plan
@@ -21,7 +21,7 @@ def plan(request: Request) -> Plan:
     revision, kept = _target(request, now)
     if revision < 1:
         raise UsageError(
-            f"{clean(snapshot.name)}: has {now} revisions, so there is nothing to compact",
+            f"{clean(snapshot.name)}: has {plural(now, 'revision')}, so there is nothing to compact",
             "keep fewer than that",
         )
     physical = bool(options.get("physical"))

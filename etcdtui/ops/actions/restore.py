@@ -59,7 +59,7 @@ def plan(request: Request) -> Plan:
         *recovery.stop_steps(request.site, pairs),
         *(recovery.shelve_step(request.site, node, request.plan_id) for _, node in pairs),
         *(_restore_step(request, node, path, members, token, bump) for _, node in pairs),
-        *(_start_step(request, *pair) for pair in pairs),
+        *(_start_step(request, *pair, token) for pair in pairs),
         *_proof(founds, len(pairs), found, origin, bump),
     )
     made = make_plan(
@@ -107,9 +107,11 @@ def _restore_step(
     )
 
 
-def _start_step(request: Request, row: EndpointRow | None, node: Node) -> Step:
+def _start_step(request: Request, row: EndpointRow | None, node: Node, token: str) -> Step:
     start = nodes.start_step(request.site, row, node, wait=False, guard=False)
-    return replace(start, undo=recovery.bare_stop(row, node))
+    # The node learns the token when it is restored; until then its command is the old one.
+    call = f"as restored, with --initial-cluster-token {token}: {start.call}"
+    return replace(start, call=call, undo=recovery.bare_stop(row, node))
 
 
 def _proof(founds: int, members: int, found: Facts, origin: Origin | None, bump: int) -> tuple[Step, ...]:
@@ -154,7 +156,8 @@ def _lost(request: Request, path: Path, found: Facts, origin: Origin | None) -> 
             f"EVERY WRITE after revision {found.revision} is lost; how many cannot be told, nothing answers"
         )
     else:
-        behind = plural(max(0, now - found.revision), "revision")
+        # A store without any write is at revision 1 and saved as 0.
+        behind = plural(max(0, now - max(1, found.revision)), "revision")
         said.append(f"EVERY WRITE after revision {found.revision} is lost: {behind}, the cluster is at {now}")
     return (*said, f"{path}: {found.sentence()}")
 
