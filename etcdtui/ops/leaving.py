@@ -27,11 +27,11 @@ def remove_steps(
     """
     seat, name = seat_of(row, member), clean(row.name)
     change = {**seat, "change": "remove"}
-    guards = (
-        Check("etcd-allows", change),
-        Check("quorum-after-change", change),
-        Check("others-well", {"apart": sorted({*apart, member.id})}),
-    )
+    guards: tuple[Check, ...] = (Check("etcd-allows", change), Check("quorum-after-change", change))
+    votes = not member.is_learner and is_well(snapshot, row)
+    if votes:
+        # Whoever does not vote now can only be in the way: that goes whatever else is wrong.
+        guards += (Check("others-well", {"apart": sorted({*apart, member.id})}),)
     remove = Step(
         verb="member.remove",
         args=seat,
@@ -42,7 +42,7 @@ def remove_steps(
         verify_timeout=CHANGE_TIMEOUT,
     )
     steps = [remove]
-    if not member.is_learner and is_well(snapshot, row):
+    if votes:
         wait = f"see that {name} can be removed"
         steps.insert(0, wait_step(wait, Check("etcd-allows", change), WAIT_TIMEOUT, guards))
     heir = rolling.heir(snapshot)

@@ -241,6 +241,14 @@ def test_leadership_is_moved_before_the_leader_is_removed() -> None:
     ]  # fmt: skip
 
 
+def test_dead_members_go_whatever_else_is_wrong_and_healthy_ones_do_not() -> None:
+    shot = world(5, 4, 5)
+    assert all(v.ok for v in review(make("remove-member", shot, "n5"), shot))
+    one = world(5, 5)
+    refused = [v for v in review(make("remove-member", one, "n4"), one) if not v.ok]
+    assert [(v.reason, v.overridable) for v in refused] == [("not all members are healthy: n5 is down", True)]
+
+
 def test_a_removal_that_costs_quorum_is_refused() -> None:
     shot = world(3, 3)
     refused = [v.reason for v in review(make("remove-member", shot, "n2"), shot) if not v.ok]
