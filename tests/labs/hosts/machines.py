@@ -88,6 +88,10 @@ class Machine:
             "HostKey /etc/ssh/ssh_host_ed25519_key\nUseDNS no\nMaxStartups 100\nMaxSessions 100\n"
         )
 
+    def _interfaces(self) -> list[str]:
+        """The outer ends of its interfaces."""
+        return [f"vb-etl-{self.name}"] + [f"etl-{self.name}-i"] * (len(self.nics) - 1)
+
     def boot(self) -> None:
         """Start it; does not wait."""
         first, *others = self.nics
@@ -104,9 +108,8 @@ class Machine:
 
     def connect(self, timeout: float = 15) -> None:
         """Attach it to its bridges as soon as it has its interfaces."""
-        names = [f"vb-etl-{self.name}"] + [f"etl-{self.name}-i"] * (len(self.nics) - 1)
         deadline = time.monotonic() + timeout
-        for name, nic in zip(names, self.nics, strict=True):
+        for name, nic in zip(self._interfaces(), self.nics, strict=True):
             while not Path(f"/sys/class/net/{name}").exists():
                 if time.monotonic() > deadline:
                     log = (self.home / "console.log").read_text(errors="replace")[-1500:]
@@ -166,7 +169,7 @@ class Machine:
         for number in signals:
             pid = self.pid
             if pid is None:
-                return
+                break
             if number == signal.SIGKILL:
                 with contextlib.suppress(RuntimeError, ProcessLookupError):
                     os.kill(self.init(), number)
@@ -177,6 +180,9 @@ class Machine:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
                 time.sleep(0.05)
+        # The kernel takes the interfaces away some time after the last process; a boot would meet them.
+        for name in self._interfaces():
+            sh("ip", "link", "delete", name, check=False)
 
     def remove(self) -> None:
         """Take the overlay away; the machine must not run."""
