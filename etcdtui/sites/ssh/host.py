@@ -16,6 +16,7 @@ from etcdtui.sites.ssh.facts import MANIFEST, Facts, Runs, Stated
 from etcdtui.sites.ssh.link import Link
 from etcdtui.sites.ssh.probe import Look
 from etcdtui.sites.ssh.shell import Shell
+from etcdtui.sites.ssh.watch import Watch
 from etcdtui.sites.ssh.words import describe
 
 DEEP_EVERY = 30.0
@@ -45,6 +46,7 @@ class Host:
         """Whether a deep look has succeeded."""
         self._trouble = ("", 0.0)
         self._look: Look | None = None
+        self._watch: Watch | None = None
         self._uid = -1
         self._deep = float("-inf")
         self._lock = threading.Lock()
@@ -94,11 +96,16 @@ class Host:
         manifest = (
             facts.manifest or self.stated.manifest or (MANIFEST if deep and not self.stated.unit else "")
         )
-        argv = probe.arguments(
-            facts.unit or self.stated.unit, manifest, self.stated.pid_file, facts.data_dir, deep=deep
-        )
-        run = self.shell.elevated if deep else self.shell.run
-        return probe.parse(run(argv, timeout=timeout).text)
+        unit = facts.unit or self.stated.unit
+        words = probe.arguments(unit, manifest, self.stated.pid_file, facts.data_dir, deep=deep)
+        if deep:
+            done = self.shell.elevated(["sh", "-c", probe.LOOK, "sh", *words], timeout=timeout)
+            return probe.parse(done.text)
+        if self._watch is None or self._watch.words != tuple(words):
+            if self._watch is not None:
+                self._watch.close()
+            self._watch = Watch(self.name, self.link, probe.LOOK, words)
+        return probe.parse(self._watch.ask(timeout))
 
     def _look_deep(self, timeout: float) -> Look:
         if self._uid == -1:

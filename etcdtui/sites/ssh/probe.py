@@ -104,10 +104,10 @@ class Look:
 
 
 def arguments(unit: str, manifest: str, pidfile: str, data: str, *, deep: bool) -> list[str]:
-    """The argv of a look; what is empty is not looked at."""
+    """The arguments of `LOOK`; what is empty is not looked at."""
     properties = ",".join(UNIT_PROPERTIES)
     aside = beside(manifest) if manifest else ""
-    return ["sh", "-c", LOOK, "sh", unit, manifest, pidfile, "1" if deep else "0", properties, data, aside]
+    return [unit, manifest, pidfile, "1" if deep else "0", properties, data, aside]
 
 
 def beside(path: str) -> str:
