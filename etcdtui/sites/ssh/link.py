@@ -32,6 +32,9 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 logging.getLogger("paramiko").propagate = False
 
 
+_SILENT = "it accepts the connection and says nothing: no SSH server there, or an overloaded one"
+
+
 class Status(StrEnum):
     """What a link is."""
 
@@ -237,6 +240,8 @@ class Link:
             transport.auth_timeout = max(hop.connect_timeout, 15.0)
             _prefer(transport, known_kinds(hop.known_hosts, hop.key_name))
             transport.start_client(timeout=hop.connect_timeout)
+            if not transport.initial_kex_done:
+                raise SiteError(f"{hop.label}: {_SILENT}")
             key = transport.get_remote_server_key()
             try:
                 verify(hop, key.get_name(), key.asbytes(), self._secrets.asker)
@@ -318,5 +323,5 @@ def _words(error: BaseException) -> str:
     if "Timeout opening" in text:
         return "no answer in time"
     if "banner" in text.lower():
-        return "it accepts the connection and says nothing: no SSH server there, or an overloaded one"
+        return _SILENT
     return text or type(error).__name__
