@@ -147,8 +147,8 @@ class CtlReader:
         )
 
     def count(self, prefix: bytes, timeout: float, *, revision: int = 0) -> int:
-        """KV.Range with count_only."""
-        words = ["get", _word(prefix), "--prefix", "--count-only", f"--rev={revision}"]
+        """KV.Range of one key of the prefix, whose answer counts them all: not every etcdctl counts only."""
+        words = ["get", _word(prefix), "--prefix", "--keys-only", "--limit=1", f"--rev={revision}"]
         return int(self._json(words, timeout).get("count", 0))
 
     def lease_remaining(self, lease: int, timeout: float) -> int:

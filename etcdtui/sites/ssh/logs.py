@@ -14,6 +14,8 @@ from etcdtui.sites.ssh.shell import checked
 
 # A kubelet's runtime puts time, stream and F(ull) or P(artial) before each line.
 _CRI = re.compile(r"^\S+ (?:stdout|stderr) [FP] ")
+# What systemd says of a unit in its journal.
+_MANAGER = re.compile(r"^(\S+\.service: |(Start|Stopp)(ing|ed) |Failed to start )")
 _POD = """
 f=$(ls -t /var/log/pods/*_etcd-*/etcd/*.log 2>/dev/null | head -n 1)
 if [ -z "$f" ]; then echo 'no log of an etcd container in /var/log/pods' >&2; exit 1; fi
@@ -40,9 +42,10 @@ def follow(host: Host, stop: Callable[[], bool]) -> Iterator[str]:
 def last_words(host: Host) -> str:
     """The line of the log that tells best why etcd ended; empty when there is none."""
     try:
-        return clean(best_line(tail(host, 40)), 300)
+        lines = [line for line in tail(host, 40) if line.strip() and not _MANAGER.match(line)]
     except SiteError:
         return ""
+    return clean(best_line(lines) or (lines[-1] if lines else ""), 300)
 
 
 def _command(host: Host, lines: int, *, follow: bool) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.labs.hosts.lab import Lab
@@ -118,24 +119,25 @@ class LabCluster:
 
     def up(self) -> None:
         """Wipe the nodes, lay the files and start all members; until every one is healthy."""
-        self.wipe()
-        for machine in self.lab.nodes:
-            self._lay(machine)
-        for machine in self.lab.nodes:
-            self._start(machine)
+        with ThreadPoolExecutor(len(self.lab.nodes)) as pool:
+            list(pool.map(self._wipe, self.lab.nodes))
+            list(pool.map(self._lay, self.lab.nodes))
+            list(pool.map(self._start, self.lab.nodes))
         self.wait_healthy()
 
-    def wipe(self) -> None:
+    @staticmethod
+    def _wipe(machine: Machine) -> None:
         """End whatever etcd runs and take away its data and its files."""
-        for machine in self.lab.nodes:
-            machine.run(
-                "sh", "-c",
-                "systemctl stop etcd kvstore kubelet 2>/dev/null; systemctl reset-failed 2>/dev/null; "
-                "systemctl disable -q etcd kvstore kubelet 2>/dev/null; pkill -9 -x etcd; "
-                "rm -rf /var/lib/etcd/* /srv/kv /home/op/etcd* /etc/kubernetes /var/log/pods "
-                "/etc/systemd/system/kvstore.service /etc/systemd/system/kubelet.service /etc/default/etcd; "
-                "systemctl daemon-reload; :",
-            )  # fmt: skip
+        machine.run(
+            "sh", "-c",
+            "systemctl kill -s KILL etcd kvstore kubelet 2>/dev/null; "
+            "systemctl stop etcd kvstore kubelet 2>/dev/null; systemctl reset-failed 2>/dev/null; "
+            "systemctl disable -q etcd kvstore kubelet 2>/dev/null; pkill -9 -x etcd; "
+            "umount /var/lib/etcd/default 2>/dev/null; [ -e /opt/gone ] && mv /opt/gone /opt/etcd; "
+            "rm -rf /var/lib/etcd/* /srv/kv /home/op/etcd* /home/op/.local /etc/kubernetes /var/log/pods "
+            "/etc/systemd/system/kvstore.service /etc/systemd/system/kubelet.service /etc/default/etcd; "
+            "systemctl daemon-reload; :",
+        )  # fmt: skip
 
     def _lay(self, machine: Machine) -> None:
         kind = self.kinds[machine.name]

@@ -59,8 +59,10 @@ class Lab:
     def up(self) -> None:
         """Boot everything that does not run, and wait until every sshd answers."""
         if all(m.pid for m in MACHINES):
-            self.wait_ssh()
-            return
+            # Machines that a test left frozen or broken are made anew.
+            with contextlib.suppress(RuntimeError):
+                self.wait_ssh(timeout=5)
+                return
         self.down()
         RUN.mkdir(parents=True)
         sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key))
