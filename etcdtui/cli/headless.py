@@ -8,6 +8,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
+from etcdtui.cli.asking import asker
 from etcdtui.cli.printing import complain, print_json, table
 from etcdtui.cli.target import ask_password, choose, read_config, settings_for
 from etcdtui.model.cluster import ClusterSnapshot, State
@@ -22,6 +23,7 @@ from etcdtui.model.health import HealthReport, Severity
 from etcdtui.model.quorum import budget
 from etcdtui.model.text import clean
 from etcdtui.runtime.session import Session
+from etcdtui.sites.base import Connectable, Site
 from etcdtui.sites.build import open_site
 
 _BAD = (State.DOWN, State.UNKNOWN, State.NOT_PERMITTED)
@@ -39,7 +41,8 @@ def opened(args: argparse.Namespace, *, read_only: bool = True) -> Iterator[tupl
     config = read_config(args)
     profile = choose(args, config)
     settings = settings_for(args, config, profile)
-    site = open_site(profile, ask=ask_password())
+    site = open_site(profile, ask=ask_password(), asker=asker())
+    connected(site)
     session = Session(
         site,
         profile=profile.name,
@@ -53,6 +56,21 @@ def opened(args: argparse.Namespace, *, read_only: bool = True) -> Iterator[tupl
         yield session, settings.timeout
     finally:
         session.close()
+
+
+CONNECT = 20.0
+"""Seconds that connecting to all hosts of a site may take."""
+
+
+def connected(site: Site) -> None:
+    """Make the way to a site that has one to make. Raises SiteError when nothing is reached."""
+    if not isinstance(site, Connectable):
+        return
+    try:
+        site.connect(CONNECT)
+    except BaseException:
+        site.close()
+        raise
 
 
 def settled(session: Session, timeout: float) -> ClusterSnapshot:

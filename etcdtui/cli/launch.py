@@ -7,15 +7,19 @@ import contextlib
 import dataclasses
 import sys
 import termios
+from typing import TYPE_CHECKING
 
 from etcdtui.cli.printing import complain
 from etcdtui.cli.target import ask_password, choose, local, read_config, settings_for
-from etcdtui.config import Config, LocalProfile, Profile, UiSettings
+from etcdtui.config import Config, LocalProfile, Profile, SshProfile, UiSettings
 from etcdtui.errors import UsageError
 from etcdtui.model.text import plural
 from etcdtui.runtime import quitting
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import Opening, open_for_console, stop_local
+
+if TYPE_CHECKING:
+    from etcdtui.ui.asking import ConsoleAsker
 
 
 def launch(args: argparse.Namespace) -> int:
@@ -47,7 +51,9 @@ def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
         raise UsageError("the console needs a terminal", hint)
     with quitting.asked_by_signal():
         try:
-            code = _run(open_for_console(profile, ask=ask_password()), profile, settings)
+            asker = _asker(profile)
+            opening = open_for_console(profile, ask=ask_password(), asker=asker)
+            code = _run(opening, profile, settings, asker)
         except quitting.Quit:
             code = 0
         except (OSError, termios.error):
@@ -65,7 +71,16 @@ def _finish(opening: Opening) -> None:
             complain(left)
 
 
-def _run(opening: Opening, profile: Profile, settings: UiSettings) -> int:
+def _asker(profile: Profile) -> ConsoleAsker | None:
+    """Asks on the screen, for profiles that may have something to ask."""
+    if not isinstance(profile, SshProfile):
+        return None
+    from etcdtui.ui.asking import ConsoleAsker
+
+    return ConsoleAsker()
+
+
+def _run(opening: Opening, profile: Profile, settings: UiSettings, asker: ConsoleAsker | None) -> int:
     """The console's life; whatever ends it, the site's own work is undone afterwards."""
     with contextlib.ExitStack() as stack:
         stack.callback(_finish, opening)
@@ -81,4 +96,4 @@ def _run(opening: Opening, profile: Profile, settings: UiSettings) -> int:
         stack.callback(quitting.closing)
         from etcdtui.ui.app import run_console
 
-        return run_console(session, settings, prepare=opening.prepare)
+        return run_console(session, settings, prepare=opening.prepare, asker=asker)

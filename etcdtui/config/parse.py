@@ -15,9 +15,11 @@ from etcdtui.config.profiles import (
     ChangeLock,
     Config,
     EndpointsProfile,
+    HostTls,
     KubeProfile,
     LocalProfile,
     Profile,
+    SshHost,
     SshProfile,
     TlsPaths,
     UiSettings,
@@ -30,6 +32,8 @@ Actions = Callable[[], Collection[str]]
 TOP_KEYS = ("default", "profiles", "ui")
 UI_KEYS = tuple(f.name for f in dataclasses.fields(UiSettings))
 LOCK_KEYS = tuple(f.name for f in dataclasses.fields(ChangeLock))
+SSH_HOST_KEYS = tuple(f.name for f in dataclasses.fields(SshHost))
+HOST_TLS_KEYS = tuple(f.name for f in dataclasses.fields(HostTls))
 TLS_KEYS = tuple(f.name for f in dataclasses.fields(TlsPaths))
 
 
@@ -161,27 +165,85 @@ def _endpoints(tree: Tree, common: _Common) -> Profile:
 
 def _tls(tree: Tree) -> TlsPaths:
     tree.only(TLS_KEYS)
-    for one, other in (("cert", "key"), ("key", "cert")):
-        if tree.has(one) and not tree.has(other):
-            tree.fail(f"expected a key {other} beside it", name=one, got=False)
+    _pair(tree)
     server_name = tree.text("server_name", "a host name")
     return TlsPaths(tree.path("ca"), tree.path("cert"), tree.path("key"), server_name)
+
+
+JUMP_EXPECTED = "a jump host, or a list of them, as [user@]host[:port]"
 
 
 def _ssh(tree: Tree, common: _Common) -> Profile:
     hosts = tree.texts("hosts", "a list of hosts")
     if not hosts:
         tree.fail("expected a key hosts with a list of hosts", got=False)
+    tls, on_host = tree.child("tls"), tree.child("host_tls")
+    if tls and on_host:
+        tree.fail("expected only one of tls and host_tls", name="host_tls", got=False)
+    if tree.has("etcd_password_file") and tree.has("etcd_password_command"):
+        tree.fail("expected only one of etcd_password_file and etcd_password_command",
+                  name="etcd_password_command", got=False)  # fmt: skip
+    settings = tree.child("host_settings")
+    one = _ssh_host(tree)
     return SshProfile(
         **common,
         hosts=hosts,
-        jump=tree.texts("jump", "a jump host, or a list of them, as [user@]host[:port]", one=True),
+        jump=one.jump or (),
+        **{key: getattr(one, key) for key in SSH_HOST_KEYS if key not in ("address", "jump")},
+        identities_only=tree.boolean("identities_only"),
+        known_hosts=tree.path("known_hosts"),
+        strict_host_keys=tree.boolean("strict_host_keys") if tree.has("strict_host_keys") else None,
+        ssh_config=tree.path("ssh_config"),
+        connect_timeout=tree.seconds("connect_timeout"),
+        alive_interval=tree.seconds("alive_interval"),
+        host_settings={n: _ssh_host(c, SSH_HOST_KEYS) for n, c in settings.children()} if settings else {},
+        discover=tree.boolean("discover"),
+        sudo=tree.boolean("sudo") if tree.has("sudo") else True,
+        etcdctl=tree.boolean("etcdctl"),
+        tls=_tls(tls) if tls else None,
+        host_tls=_host_tls(on_host) if on_host else None,
+        etcd_user=tree.text("etcd_user", "the name of an etcd user"),
+        etcd_password_file=tree.path("etcd_password_file"),
+        etcd_password_command=tree.texts("etcd_password_command", "a list of a command and its arguments"),
+    )
+
+
+def _pair(tree: Tree) -> None:
+    for one, other in (("cert", "key"), ("key", "cert")):
+        if tree.has(one) and not tree.has(other):
+            tree.fail(f"expected a key {other} beside it", name=one, got=False)
+
+
+def _ssh_host(tree: Tree, known: Collection[str] = ()) -> SshHost:
+    """What may be said of all hosts and of one; `known` checks the keys of one."""
+    if known:
+        tree.only(known)
+    empty = tree.has("jump") and isinstance(tree.items["jump"][1], yaml.SequenceNode)
+    jump = () if empty and not tree.items["jump"][1].value else tree.texts("jump", JUMP_EXPECTED, one=True)
+    ways = [key for key in ("unit", "manifest", "pid_file") if tree.has(key)]
+    if len(ways) > 1:
+        tree.fail(f"expected only one of {' and '.join(ways)}", name=ways[1], got=False)
+    return SshHost(
+        address=tree.text("address", "a host name or address") if known else "",
         user=tree.text("user", "the name of an account"),
         port=tree.integer("port", 1, 65535),
         identity_file=tree.path("identity_file"),
-        known_hosts=tree.path("known_hosts"),
+        certificate_file=tree.path("certificate_file"),
+        jump=jump if tree.has("jump") else None,
+        proxy_command=tree.text("proxy_command", "a command"),
         unit=tree.text("unit", "the name of a systemd unit"),
+        manifest=tree.text("manifest", "a path on the host"),
+        pid_file=tree.text("pid_file", "a path on the host"),
+        command=tree.texts("command", "a list of a command and its arguments"),
+        log_file=tree.text("log_file", "a path on the host"),
     )
+
+
+def _host_tls(tree: Tree) -> HostTls:
+    tree.only(HOST_TLS_KEYS)
+    _pair(tree)
+    ca, cert, key = (tree.text(name, "a path on the host") for name in ("ca", "cert", "key"))
+    return HostTls(ca, cert, key, tree.text("server_name", "a host name"))
 
 
 def _kube(tree: Tree, common: _Common) -> Profile:

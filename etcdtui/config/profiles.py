@@ -95,19 +95,80 @@ class EndpointsProfile(Profile):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SshHost:
+    """How one host is logged in to and how it runs etcd; what is left out is found out."""
+
+    address: str = ""
+    """What is dialled instead of the host's name."""
+    user: str = ""
+    port: int | None = None
+    identity_file: Path | None = None
+    certificate_file: Path | None = None
+    jump: tuple[str, ...] | None = None
+    """Jump hosts, outermost first; empty for none, whatever ssh's configuration says."""
+    proxy_command: str = ""
+    unit: str = ""
+    """The systemd unit that runs etcd."""
+    manifest: str = ""
+    """The static pod's manifest that runs it."""
+    pid_file: str = ""
+    """The file with the process ID of an etcd started by hand."""
+    command: tuple[str, ...] = ()
+    """The command line that starts it then."""
+    log_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostTls:
+    """Where TLS files lie on the hosts themselves."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    server_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SshProfile(Profile):
     """Hosts reached over SSH."""
 
     kind: ClassVar[str] = "ssh"
     hosts: tuple[str, ...] = ()
+    """``[user@]host[:port]``, or a name of ssh's configuration."""
     jump: tuple[str, ...] = ()
     """Jump hosts, outermost first: ``[user@]host[:port]``."""
     user: str = ""
     port: int | None = None
     identity_file: Path | None = None
+    certificate_file: Path | None = None
+    identities_only: bool = False
     known_hosts: Path | None = None
+    strict_host_keys: bool | None = None
+    """Whether an unknown host key is refused without asking; None: as ssh's configuration has it."""
+    ssh_config: Path | None = None
+    """None: ``~/.ssh/config``."""
+    proxy_command: str = ""
+    connect_timeout: float | None = None
+    alive_interval: float | None = None
+    host_settings: Mapping[str, SshHost] = field(default_factory=dict)
+    """For single hosts and jump hosts."""
+    discover: bool = False
+    """Whether further hosts are taken from the member list; so it is with one host alone."""
+    sudo: bool = True
+    """Whether sudo may be used on the hosts."""
+    etcdctl: bool = False
+    """Whether etcd is asked with the hosts' etcdctl instead of tunnels."""
     unit: str = ""
     """The systemd unit that runs etcd; empty: found out."""
+    manifest: str = ""
+    pid_file: str = ""
+    command: tuple[str, ...] = ()
+    log_file: str = ""
+    tls: TlsPaths | None = None
+    host_tls: HostTls | None = None
+    etcd_user: str = ""
+    etcd_password_file: Path | None = None
+    etcd_password_command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from etcdtui.ops.store import PlanStore
     from etcdtui.runtime.changes import Changes
     from etcdtui.runtime.poller import Poller
-    from etcdtui.sites.base import Site
+    from etcdtui.sites.base import Logged, Site
 
 TIMELINE = 2000
 """Events kept."""
@@ -110,6 +110,13 @@ class Session:
     def site(self) -> Site:
         """Where the members run; without its changing calls in a read-only session."""
         return self._site
+
+    @property
+    def logs(self) -> Logged | None:
+        """The site, if it reads the logs of its nodes."""
+        from etcdtui.sites.base import Logged
+
+        return self._site if isinstance(self._site, Logged) else None
 
     @property
     def audit(self) -> AuditLog:

@@ -45,6 +45,18 @@ class Site(Protocol):
 
 
 @runtime_checkable
+class Connectable(Protocol):
+    """A site whose way must be made first: connections, logins, questions to a person."""
+
+    def connect(self, timeout: float) -> str:
+        """Make it, wait at most `timeout` seconds; what came of it, in a line.
+
+        Raises SiteError only when nothing at all is reached.
+        """
+        ...
+
+
+@runtime_checkable
 class HasNodes(Protocol):
     """A site that knows the places its members run at."""
 

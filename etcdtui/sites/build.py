@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etcdtui import paths
-from etcdtui.config import EndpointsProfile, LocalProfile, Profile, TlsPaths
+from etcdtui.config import EndpointsProfile, LocalProfile, Profile, SshProfile, TlsPaths
 from etcdtui.errors import NotOffered, UsageError
 from etcdtui.model.text import clean
+from etcdtui.sites.base import Connectable
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
+    from etcdtui.sites.asking import Asker
     from etcdtui.sites.base import Site
     from etcdtui.sites.local.site import LocalSite
 
 AskPassword = Callable[[str], str]
 """Asks a person; it is given the prompt."""
 
+CONNECT = 30.0
+"""Seconds that connecting to all hosts of a site may take before the console says what is missing."""
 PASSWORD_COMMAND_TIMEOUT = 60.0
 """Seconds a password command may take: a person may have to unlock a store."""
 
@@ -37,13 +41,18 @@ class Opening:
 
 
 def open_site(
-    profile: Profile, *, environ: Mapping[str, str] = os.environ, ask: AskPassword | None = None
+    profile: Profile,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    ask: AskPassword | None = None,
+    asker: Asker | None = None,
 ) -> Site:
     """The site of a profile, as it is: nothing is created, started or stopped.
 
     Args:
         environ: where ``ETCDCTL_PASSWORD`` is looked up for a user without a password.
         ask: asks for a password that is nowhere else; None where nobody can be asked.
+        asker: asks later, when a host wants a password or shows an unknown key; None for nobody.
 
     Raises:
         UsageError: a file or a password is missing or wrong.
@@ -54,6 +63,11 @@ def open_site(
         return _endpoints(profile, environ, ask)
     if isinstance(profile, LocalProfile):
         return _attach(profile)
+    if isinstance(profile, SshProfile):
+        from etcdtui.sites.ssh.build import open_ssh
+
+        credentials = _credentials(_etcd_user(profile), environ, ask) if profile.etcd_user else None
+        return open_ssh(profile, _tls(profile.tls) if profile.tls else None, credentials, asker)
     raise NotOffered(
         f"profile {profile.name}: opening a cluster of kind {profile.kind} is not built yet",
         "an endpoints profile with the members' client URLs works today",
@@ -61,14 +75,19 @@ def open_site(
 
 
 def open_for_console(
-    profile: Profile, *, environ: Mapping[str, str] = os.environ, ask: AskPassword | None = None
+    profile: Profile,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    ask: AskPassword | None = None,
+    asker: Asker | None = None,
 ) -> Opening:
     """The site of a profile and what a console does with it; a local cluster is created when there is none.
 
     Args and errors are those of `open_site`.
     """
     if not isinstance(profile, LocalProfile):
-        return Opening(open_site(profile, environ=environ, ask=ask))
+        other = open_site(profile, environ=environ, ask=ask, asker=asker)
+        return Opening(other, (lambda: other.connect(CONNECT)) if isinstance(other, Connectable) else None)
     from etcdtui.sites.local.demo import open_demo
 
     site = open_demo(
@@ -117,6 +136,16 @@ def _endpoints(profile: EndpointsProfile, environ: Mapping[str, str], ask: AskPa
         profile.endpoints,
         tls=_tls(profile.tls) if profile.tls is not None else None,
         credentials=_credentials(profile, environ, ask) if profile.user else None,
+    )
+
+
+def _etcd_user(profile: SshProfile) -> EndpointsProfile:
+    """The etcd user of a profile of hosts, said as one of endpoints is."""
+    return EndpointsProfile(
+        name=profile.name,
+        user=profile.etcd_user,
+        password_file=profile.etcd_password_file,
+        password_command=profile.etcd_password_command,
     )
 
 

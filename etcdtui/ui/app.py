@@ -25,6 +25,7 @@ from etcdtui.ui.messages import EventHappened, FromThread, SnapshotReady
 from etcdtui.ui.screens.main import MainScreen
 
 if TYPE_CHECKING:
+    from etcdtui.ui.asking import ConsoleAsker
     from etcdtui.ui.ports import ActionInfo, SessionPort, UnfinishedInfo
 
 
@@ -36,6 +37,7 @@ class EtcdtuiApp(KeyActions):
         theme: name of a theme, empty for the default.
         keymap: keys by id, see `etcdtui.ui.keymap`; unknown ids raise UsageError.
         prepare: blocking work to do once the console is up; its line goes to the timeline.
+        asker: told when questions can be asked on the screen, and when no more.
     """
 
     CSS_PATH = Path(__file__).with_name("console.tcss")
@@ -53,6 +55,7 @@ class EtcdtuiApp(KeyActions):
         theme: str = "",
         keymap: Mapping[str, str] | None = None,
         prepare: Callable[[], str] | None = None,
+        asker: ConsoleAsker | None = None,
     ) -> None:
         keymap = dict(keymap or {})
         if problems := keymap_problems(keymap, None):
@@ -64,6 +67,7 @@ class EtcdtuiApp(KeyActions):
         self.bound = {}
         self._wanted_keys = keymap
         self._prepare = prepare
+        self._asker = asker
         self.flow = ActionFlow(self, session)
         self._told: set[str] = set()
         self._asked_for_left = False
@@ -125,6 +129,8 @@ class EtcdtuiApp(KeyActions):
         self._early = self.session.events()
         self.main.add_events(self._early)
         self.main.show(self.session.snapshot())
+        if self._asker is not None:
+            self._asker.attach(self)
         run(self, self.session.start, lambda _: None, self._failed, "etcdtui-start")
         run(self, themes.available_themes, lambda found: self._offer_themes(*found), self._failed)
         if self._prepare is not None:
@@ -134,6 +140,8 @@ class EtcdtuiApp(KeyActions):
         """No more news."""
         for leave in self._leave:
             leave()
+        if self._asker is not None:
+            self._asker.detach()
 
     def _tell(self, message: SnapshotReady | EventHappened) -> None:
         # A lane may report while the console is closing and its loop is gone.
@@ -210,13 +218,20 @@ def _hand_over(loop: asyncio.AbstractEventLoop, app: KeyActions) -> None:
     loop.call_soon_threadsafe(app.exit, 0)
 
 
-def run_console(session: SessionPort, settings: object, *, prepare: Callable[[], str] | None = None) -> int:
+def run_console(
+    session: SessionPort,
+    settings: object,
+    *,
+    prepare: Callable[[], str] | None = None,
+    asker: ConsoleAsker | None = None,
+) -> int:
     """Run the console on a session until the operator quits; the process exit code.
 
     Args:
         settings: `etcdtui.config.UiSettings`; its theme and keymap are used.
-        prepare: see `EtcdtuiApp`.
+        prepare, asker: see `EtcdtuiApp`.
     """
     theme = getattr(settings, "theme", "") or themes.DEFAULT
-    app = EtcdtuiApp(session, theme=theme, keymap=getattr(settings, "keymap", {}), prepare=prepare)
+    keymap = getattr(settings, "keymap", {})
+    app = EtcdtuiApp(session, theme=theme, keymap=keymap, prepare=prepare, asker=asker)
     return app.run() or app.return_code or 0

@@ -78,6 +78,19 @@ class KeyActions(App[int]):
         if (row := self.main.selected) is not None:
             self.push_screen(DetailsScreen(self.main.snapshot, row))
 
+    def action_log(self) -> None:
+        """Open the log of the selected row's node."""
+        row, source = self.main.selected, self.session.logs
+        if source is None:
+            self.say("the logs of these members are not within reach", "warning")
+        elif row is None or row.node is None:
+            self.say("no node of this row is known, and so no log", "warning")
+        else:
+            from etcdtui.ui.logfeed import LogFeed
+            from etcdtui.ui.screens.log import LogScreen
+
+            self.push_screen(LogScreen(row.node.name, LogFeed(source, row.node.name)))
+
     def action_help(self) -> None:
         """Open the help."""
         from etcdtui.ui.screens.help import HelpScreen, help_lines

@@ -25,6 +25,7 @@ GROUPS: tuple[str, ...] = ("Cluster", "View", "Move", "Console")
 KEYS: tuple[Key, ...] = (
     Key("health", "c", "health", "health check", "Cluster", footer=True),
     Key("details", "enter", "details", "all values of the row", "Cluster", footer=True),
+    Key("log", "v", "log", "log of the node", "Cluster"),
     Key("refresh", "ctrl+r", "refresh_now", "read now", "Cluster"),
     Key("pause", "p", "pause", "pause", "Cluster", footer=True),
     Key("faster", "plus", "faster", "read more often", "Cluster"),

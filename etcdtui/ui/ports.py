@@ -12,6 +12,7 @@ from etcdtui.model.health import HealthReport, Severity
 
 if TYPE_CHECKING:
     from etcdtui.ops.plan import Plan, Result
+    from etcdtui.ui.logfeed import LogSource
 
 
 class FieldInfo(Protocol):
@@ -210,6 +211,11 @@ class SessionPort(Protocol):
     @property
     def audit(self) -> AuditReader:
         """The audit log."""
+        ...
+
+    @property
+    def logs(self) -> LogSource | None:
+        """What reads the logs of nodes, None where nothing does."""
         ...
 
     def start(self) -> None:

@@ -25,6 +25,7 @@ from etcdtui.model.health import EndpointHealth, Finding, HealthReport, Severity
 from etcdtui.ops.action import Kind
 from etcdtui.ops.fields import Prompt
 from etcdtui.ops.plan import Outcome, Plan, Result, Step
+from etcdtui.ui.logfeed import LogSource
 
 CLUSTER = 0xCDF818194E3A8C32
 IDS = (0x8211F1D0F64F3269, 0x91BC3C398FB3C146, 0xFD422379FDA50E48, 0xA8266ECF031671F3, 0x6E3BD23AE5F1EAE0)
@@ -226,6 +227,7 @@ class ScriptedSession:
     audit: FakeAudit = field(default_factory=FakeAudit)
     report: HealthReport | None = None
     left: tuple[FakeLeft, ...] = ()
+    logs: LogSource | None = None
 
     def __post_init__(self) -> None:
         self._latest = self.first

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -88,13 +88,22 @@ def why_ended(path: Path, since: int, *, fatal_only: bool = False) -> str:
             data = head + stream.read()
     except OSError:
         return ""
-    lines = [line for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = data.decode("utf-8", "replace").splitlines()
+    return clean(best_line(lines, fatal_only=fatal_only), 300)
+
+
+def best_line(lines: Iterable[str], *, fatal_only: bool = False) -> str:
+    """The line that tells most about an end, in words; empty when none does. Untrusted text.
+
+    Args:
+        fatal_only: accept only a line that ends a process.
+    """
     best: tuple[int, str] = (_GO_RANK if fatal_only else 0, "")
     for line in lines:
-        rank, words = _rank(line)
+        rank, words = _rank(line) if line.strip() else (0, "")
         if rank >= best[0] and words:
             best = (rank, words)
-    return clean(best[1], 300)
+    return best[1]
 
 
 def _rank(line: str) -> tuple[int, str]:

@@ -1,0 +1,199 @@
+"""One host: its connection, its shell, and what is known of the etcd it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+
+from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
+from etcdtui.model.cluster import Node, RunState
+from etcdtui.model.text import clean
+from etcdtui.sites.ssh import facts as found
+from etcdtui.sites.ssh import probe
+from etcdtui.sites.ssh.facts import MANIFEST, Facts, Runs, Stated
+from etcdtui.sites.ssh.link import Link
+from etcdtui.sites.ssh.probe import Look
+from etcdtui.sites.ssh.shell import Shell
+from etcdtui.sites.ssh.watch import Watch
+from etcdtui.sites.ssh.words import describe
+
+DEEP_EVERY = 30.0
+"""Seconds between two looks that find out anew how etcd is run."""
+LOOK_TIMEOUT = 4.0
+LASTING = 5.0
+"""Seconds a running etcd may be silent before that is said of its node: it may be starting."""
+RECORDS = ".local/state/etcdtui"
+"""Directory in the account's home on the host for the command lines of processes that were stopped."""
+
+
+class Host:
+    """A host of the profile; thread-safe.
+
+    Args:
+        name: the node's name in the console.
+        stated: what the profile says of its etcd.
+    """
+
+    def __init__(self, name: str, link: Link, shell: Shell, stated: Stated) -> None:
+        self.name = name
+        self.link = link
+        self.shell = shell
+        self.stated = stated
+        self.facts = Facts()
+        self.detected = False
+        """Whether a deep look has succeeded."""
+        self._trouble = ("", 0.0)
+        self._look: Look | None = None
+        self._watch: Watch | None = None
+        self._uid = -1
+        self._deep = float("-inf")
+        self._lock = threading.Lock()
+
+    def answered(self, trouble: str = "") -> None:
+        """Its etcd answered, or did not although the way to it stood: then `trouble` says why."""
+        words, since = self._trouble
+        self._trouble = (trouble, since if words and trouble else time.monotonic())
+
+    @property
+    def trouble(self) -> str:
+        """Why its etcd does not answer, once that has lasted; empty while it does."""
+        words, since = self._trouble
+        return words if words and time.monotonic() - since > LASTING else ""
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    def look(self, timeout: float = LOOK_TIMEOUT, *, deep: bool = False) -> Look:
+        """Look at the host now.
+
+        Raises:
+            SiteError: it is not reached.
+        """
+        with self._lock:
+            try:
+                now = time.monotonic()
+                if deep or not self.detected or now - self._deep > DEEP_EVERY:
+                    self._look = self._look_deep(timeout)
+                    self._deep, self.detected = now, True
+                else:
+                    before = self._look
+                    self._look = self._once(self.facts, timeout, deep=False)
+                    if before is not None:
+                        _keep_hidden(before, self._look)
+                    if self._moved(self._look):
+                        self._look = self._look_deep(timeout)
+            except OutcomeUnknown as error:
+                raise SiteError(error.message) from None
+            return self._look
+
+    def _moved(self, look: Look) -> bool:
+        """Whether a process is there that was not there when the settings were read."""
+        process = found.of_unit(look) if self.facts.unit else found.the_process(look, self.stated)
+        return process is not None and process.argv != self.facts.argv
+
+    def _once(self, facts: Facts, timeout: float, *, deep: bool) -> Look:
+        manifest = (
+            facts.manifest or self.stated.manifest or (MANIFEST if deep and not self.stated.unit else "")
+        )
+        unit = facts.unit or self.stated.unit
+        words = probe.arguments(unit, manifest, self.stated.pid_file, facts.data_dir, deep=deep)
+        if deep:
+            done = self.shell.elevated(["sh", "-c", probe.LOOK, "sh", *words], timeout=timeout)
+            return probe.parse(done.text)
+        if self._watch is None or self._watch.words != tuple(words):
+            if self._watch is not None:
+                self._watch.close()
+            self._watch = Watch(self.name, self.link, probe.LOOK, words)
+        return probe.parse(self._watch.ask(timeout))
+
+    def _look_deep(self, timeout: float) -> Look:
+        if self._uid == -1:
+            text = self.shell.run(["id", "-u"], timeout=timeout).text.strip()
+            self._uid = int(text) if text.isdecimal() else -1
+        look = self._once(self.facts, timeout, deep=True)
+        facts = found.find(look, self.stated, self.facts, self._read)
+        if facts.runs is Runs.SYSTEMD:
+            look = self._once(facts, timeout, deep=True)
+            if not found.owns(look, facts, self.stated) and look.processes:
+                facts = found.as_process(look, self.stated, self.facts, self._read)
+            else:
+                facts = found.with_unit(facts, look, self._read)
+        if not look.processes and not self.stated.states() and facts.runs is not Runs.STATIC_POD:
+            # What was stopped from here is known better than what a unit that never ran would be.
+            facts = self._recorded(facts)
+        if facts.data_dir != self.facts.data_dir:
+            look = self._once(facts, timeout, deep=True)
+        self.facts = facts
+        return look
+
+    def _read(self, path: str) -> str:
+        try:
+            return self.shell.read(path).decode("utf-8", "replace")
+        except NodeError:
+            return ""
+
+    # -- what is said of it --------------------------------------------------------------------------
+
+    def node(self, timeout: float = LOOK_TIMEOUT) -> Node:
+        """The node as it is now; a host that is not reached is a node of which nothing is known."""
+        try:
+            look = self.look(timeout)
+        except SiteError as error:
+            return self._node(RunState.UNKNOWN, clean(error.message), None)
+        state, detail, pid = describe(look, self.facts, self.stated, self.trouble)
+        return self._node(state, detail, pid)
+
+    def _node(self, state: RunState, detail: str, pid: int | None) -> Node:
+        facts = self.facts
+        return Node(
+            name=self.name, run_state=state, detail=detail, pid=pid, member_name=facts.member_name,
+            peer_urls=facts.peer_urls, client_urls=facts.client_urls, data_dir=facts.data_dir,
+        )  # fmt: skip
+
+    @property
+    def uid(self) -> int:
+        """The number of our account there, -1 before it is known."""
+        return self._uid
+
+    def unit_property(self, name: str) -> str:
+        """A property of the unit as of the last look."""
+        return self._look.unit.get(name, "") if self._look else ""
+
+    # -- command lines that are remembered -------------------------------------------------------------
+
+    def record(self) -> None:
+        """Write down on the host how its process was started, so that it can be started again."""
+        facts = self.facts
+        text = json.dumps({"argv": list(facts.argv), "log": facts.log_file, "uid": facts.uid})
+        script = 'cd && mkdir -p "$1" && cat > "$1/$2.json.part" && mv "$1/$2.json.part" "$1/$2.json"'
+        done = self.shell.run(["sh", "-c", script, "sh", RECORDS, self._record], stdin=text.encode())
+        if done.code:
+            raise NodeError(
+                f"{self.name}: its command line cannot be kept in ~/{RECORDS}: {clean(done.err, 120)}",
+                "state it as `command` in the profile",
+            )
+
+    @property
+    def _record(self) -> str:
+        return "".join(ch if ch.isalnum() or ch in "._-" else "_" for ch in self.name)
+
+    def _recorded(self, facts: Facts) -> Facts:
+        done = self.shell.run(["sh", "-c", 'cat "$HOME/$1/$2.json" 2>/dev/null', "sh", RECORDS, self._record])
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            raw = json.loads(done.text)
+            argv = tuple(str(word) for word in raw["argv"])
+            log = self.stated.log_file or str(raw["log"])
+            return Facts(
+                runs=Runs.PROCESS, pid_file=self.stated.pid_file, argv=argv, uid=int(raw["uid"]),
+                log_file=log, settings=found.settings_of(argv, {}, self._read),
+            )  # fmt: skip
+        return facts
+
+
+def _keep_hidden(before: Look, now: Look) -> None:
+    """What only root sees is as it was when root looked last."""
+    if now.data == "hidden":
+        now.data = before.data
+    if now.manifest == "hidden":
+        now.manifest = before.manifest

@@ -1,0 +1,65 @@
+"""The log of a host's etcd: the journal, the container's file, or the file a process writes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from etcdtui.errors import NodeError, SiteError
+from etcdtui.model.text import clean
+from etcdtui.sites.local.logs import best_line
+from etcdtui.sites.ssh.facts import Runs
+from etcdtui.sites.ssh.host import Host
+from etcdtui.sites.ssh.shell import checked
+
+# A kubelet's runtime puts time, stream and F(ull) or P(artial) before each line.
+_CRI = re.compile(r"^\S+ (?:stdout|stderr) [FP] ")
+# What systemd says of a unit in its journal.
+_MANAGER = re.compile(r"^(\S+\.service: |(Start|Stopp)(ing|ed) |Failed to start )")
+_POD = """
+f=$(ls -t /var/log/pods/*_etcd-*/etcd/*.log 2>/dev/null | head -n 1)
+if [ -z "$f" ]; then echo 'no log of an etcd container in /var/log/pods' >&2; exit 1; fi
+exec tail "$@" "$f"
+"""
+
+
+def tail(host: Host, lines: int) -> tuple[str, ...]:
+    """The last lines, oldest first; untrusted text. Raises SiteError."""
+    if not host.detected:
+        host.look()
+    done = host.shell.elevated(_command(host, lines, follow=False))
+    text = checked(done, f"{host.name}: its log").text
+    return tuple(_plain(host, line) for line in text.splitlines())
+
+
+def follow(host: Host, stop: Callable[[], bool]) -> Iterator[str]:
+    """New lines until `stop()`; untrusted text. Raises SiteError."""
+    root = host.shell.can_be_root_silently()
+    for line in host.shell.lines(_command(host, 0, follow=True), stop, root=root):
+        yield _plain(host, line)
+
+
+def last_words(host: Host) -> str:
+    """The line of the log that tells best why etcd ended; empty when there is none."""
+    try:
+        lines = [line for line in tail(host, 40) if line.strip() and not _MANAGER.match(line)]
+    except SiteError:
+        return ""
+    return clean(best_line(lines) or (lines[-1] if lines else ""), 300)
+
+
+def _command(host: Host, lines: int, *, follow: bool) -> list[str]:
+    facts = host.facts
+    if facts.runs is Runs.SYSTEMD:
+        argv = ["journalctl", "--no-pager", "-q", "-o", "cat", "-u", facts.unit, "-n", str(lines)]
+        return [*argv, "-f"] if follow else argv
+    more = ["-n", str(lines), *(["-F"] if follow else [])]
+    if facts.runs is Runs.STATIC_POD:
+        return ["sh", "-c", _POD, "sh", *more]
+    if facts.log_file:
+        return ["tail", *more, "--", facts.log_file]
+    raise NodeError(f"{host.name}: it is not known where its log is", "state `log_file` in the profile")
+
+
+def _plain(host: Host, line: str) -> str:
+    return _CRI.sub("", line) if host.facts.runs is Runs.STATIC_POD else line

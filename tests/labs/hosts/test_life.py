@@ -1,0 +1,171 @@
+"""The life of nodes on real hosts: every way of running etcd, every way of logging in."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from etcdtui.model.cluster import RunState
+from etcdtui.ops.plan import Outcome
+from tests.labs.hosts.clusters import LabCluster
+from tests.labs.hosts.lab import Lab
+from tests.labs.hosts.opened import Answers, opened
+from tests.support.pki import make_pki
+from tests.support.sshd import keygen
+
+pytestmark = pytest.mark.timeout(150)
+MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
+ASIDE = "/etc/kubernetes/etcd.yaml.stopped-by-etcdtui"
+
+
+def test_systemd_static_pod_and_process_are_found_stopped_and_started(lab: Lab, tmp_path: Path) -> None:
+    cluster = LabCluster(lab, ("unit", "static", "process"))
+    cluster.up()
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        words = {n.name: n.detail for n in seen.session.snapshot().nodes}
+        assert "kvstore.service active" in words["n1"]
+        assert f"static pod {MANIFEST}" in words["n2"]
+        assert "started by hand" in words["n3"]
+        manifest = lab["n2"].run("cat", MANIFEST)
+        for name in ("n1", "n2", "n3"):
+            seen.done("stop-node", name, override="lab")
+            assert lab[name].run("pgrep", "-x", "etcd", check=False) == ""
+            seen.until(lambda s, name=name: s.find(name).node.run_state is RunState.STOPPED)
+            if name == "n2":
+                assert lab["n2"].run("cat", ASIDE) == manifest
+    # A console that was not there when they were stopped knows as well how to start them.
+    with opened(lab, tmp_path) as seen:
+        seen.until(lambda s: len([n for n in s.nodes if n.run_state is RunState.STOPPED]) == 3)
+        seen.done("start-all")
+        seen.settled(timeout=60)
+        assert lab["n2"].run("cat", MANIFEST) == manifest
+        assert not lab["n2"].run("sh", "-c", f"ls {ASIDE} 2>/dev/null || :")
+        for name in ("n1", "n2", "n3"):
+            before = seen.row(name).node.pid
+            message = seen.done("kill-node", name)
+            assert f"pid {before}" in message
+            if name == "n3":
+                seen.done("start-node", name)
+            seen.settled()
+
+
+def test_logs_of_every_kind_are_read_and_followed(lab: Lab, tmp_path: Path) -> None:
+    LabCluster(lab, ("systemd", "static", "process")).up()
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        for name in ("n1", "n2", "n3"):
+            assert any("raft" in line or "etcd" in line for line in seen.site.log_tail(name, 50))
+            stop = threading.Event()
+            lines: list[str] = []
+            came = threading.Event()
+
+            def follow(name: str = name, lines: list[str] = lines, stop: threading.Event = stop) -> None:
+                for line in seen.site.log_follow(name, stop.is_set):
+                    lines.append(line)
+                    came.set()
+
+            thread = threading.Thread(target=follow)
+            thread.start()
+            # Leadership changes are logged by every member.
+            leader = seen.session.snapshot().leader_row
+            assert leader is not None
+            other = next(r.name for r in seen.session.snapshot().rows if r.name != leader.name)
+            for target in (other, leader.name):
+                seen.done("move-leader", target)
+            assert came.wait(10), name
+            stop.set()
+            thread.join(5)
+            assert not thread.is_alive()
+            assert not any("stderr F" in line for line in lines)
+
+
+def test_drift_between_unit_process_and_data_is_said(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        seen.done("stop-node", "n1")
+        lab["n1"].run("systemctl", "disable", "-q", "etcd")
+        lab["n1"].run("sh", "-c", "set -a; . /etc/default/etcd; setsid runuser -u etcd -- /usr/bin/etcd "
+                      ">/dev/null 2>&1 </dev/null & sleep 0.5")  # fmt: skip
+        seen.site.hosts()["n1"].look(deep=True)
+        seen.until(lambda s: "outside of the unit" in s.find("n1").node.detail)
+        lab["n1"].run("pkill", "-9", "-x", "etcd")
+        seen.until(lambda s: "it does not start at boot" in s.find("n1").node.detail)
+        lab["n1"].run("mv", "/var/lib/etcd/default", "/var/lib/etcd/kept")
+        seen.site.hosts()["n1"].look(deep=True)
+        seen.until(lambda s: "/var/lib/etcd/default is missing" in s.find("n1").node.detail)
+        result = seen.act("start-node", "n1")
+        assert result.outcome is Outcome.FAILED
+        assert "a member without data would start there" in result.message
+        lab["n1"].run("mv", "/var/lib/etcd/kept", "/var/lib/etcd/default")
+        seen.done("start-node", "n1")
+
+
+def test_passwords_of_logins_and_of_sudo_are_asked_once(
+    lab: Lab, cluster: LabCluster, tmp_path: Path
+) -> None:
+    asker = Answers(**{"password of pat@n1": "pat-secret", "password of pat@n2": "pat-secret"})
+    hosts, none = ("pat@n1", "pat@n2", "n3"), tmp_path / "none"
+    config = tmp_path / "config"
+    text = lab.ssh_config.read_text()
+    config.write_text(f"Host n1 n2\n    IdentityFile {none}\n" + text)
+    with opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen:
+        seen.settled()
+        for name in ("n1", "n2", "n1"):
+            seen.done("restart-node", name)
+    kinds = [prompt.split(" of ")[0] for prompt in asker.prompts]
+    assert sorted(kinds) == ["password", "password", "sudo password", "sudo password"]
+    told = (tmp_path / "audit.jsonl").read_text() + "".join(
+        p.read_text() for p in (tmp_path / "plans").glob("*")
+    )
+    assert "pat-secret" not in told
+    for name in ("n1", "n2"):
+        assert "pat-secret" not in lab[name].run("journalctl", "--no-pager")
+
+
+def test_two_jumps_with_accounts_of_their_own_and_a_seed_host(
+    lab: Lab, cluster: LabCluster, tmp_path: Path
+) -> None:
+    key = keygen(tmp_path / "second")
+    lab["n1"].run("sh", "-c", "cat >> /home/nosudo/.ssh/authorized_keys",
+                  stdin=key.with_suffix(".pub").read_text())  # fmt: skip
+    from etcdtui.config import SshHost
+
+    with opened(
+        lab, tmp_path, hosts=(f"op@{lab['n3'].address}",), jump=("ops@10.213.0.2", "nosudo@10.213.1.11"),
+        ssh_config=Path("/dev/null"), known_hosts=lab.known_hosts, identity_file=lab.key,
+        host_settings={"10.213.1.11": SshHost(identity_file=key)},
+    ) as seen:  # fmt: skip
+        # The other hosts come from the member list.
+        seen.settled()
+        ways = [[link.hop.label for link in host.link.chain()] for host in seen.site.hosts().values()]
+        assert all(way[:2] == ["ops@10.213.0.2", "nosudo@10.213.1.11"] for way in ways)
+        assert len({id(host.link.chain()[0]) for host in seen.site.hosts().values()}) == 1
+        seen.done("restart-node", "n2")
+
+
+def test_tls_files_on_the_hosts_are_used_as_kubeadm_lays_them(lab: Lab, tmp_path: Path) -> None:
+    addresses = tuple(m.address for m in lab.nodes)
+    make_pki(tmp_path / "pki", dns=("localhost",), ips=("127.0.0.1", *addresses))
+    LabCluster(lab, ("static",) * 3, tls=tmp_path / "pki").up()
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        assert all(row.endpoint.startswith("https://") for row in seen.session.snapshot().rows)
+
+
+def test_the_command_line_through_a_jump_host(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
+    import sys
+
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"profiles: {{prod: {{kind: ssh, hosts: [n1, n2, n3], ssh_config: {lab.ssh_config}}}}}\n"
+    )
+    argv = [sys.executable, "-m", "etcdtui", "status", "prod", "--config", str(config)]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 voters healthy" in done.stdout

@@ -1,0 +1,226 @@
+"""Logging in through real sshds on loopback: keys, host keys, several hops, loss and return."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from etcdtui.errors import SiteError
+from etcdtui.sites.asking import Asker, Nobody
+from etcdtui.sites.ssh.hop import Hop
+from etcdtui.sites.ssh.known_hosts import entries
+from etcdtui.sites.ssh.link import Link, Status
+from etcdtui.sites.ssh.secrets import Secrets
+from etcdtui.sites.ssh.shell import Shell
+from tests.support.sshd import USER, Sshd, keygen, sshds
+
+SECRET = "correct horse"
+
+
+class Person:
+    """Answers every question the same way and counts them."""
+
+    def __init__(self, secret: str | None = None, accept: bool = False) -> None:
+        self.secret, self.accept = secret, accept
+        self.asked: list[str] = []
+
+    def ask_secret(self, prompt: str) -> str | None:
+        self.asked.append(prompt)
+        return self.secret
+
+    def confirm_host_key(self, host: str, fingerprint: str) -> bool:
+        self.asked.append(fingerprint)
+        return self.accept
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[list[Sshd]]:
+    with sshds(tmp_path, 2) as started:
+        yield started
+
+
+def hop(server: Sshd, key: Path, known: Path) -> Hop:
+    return Hop(
+        name="127.0.0.1", host="127.0.0.1", port=server.port, user=USER, agent="none",
+        identity_files=(str(key),), known_hosts=(str(known),), connect_timeout=5, alive_interval=0.3,
+    )  # fmt: skip
+
+
+def known(path: Path, *servers: Sshd) -> Path:
+    path.write_text("".join(server.known_hosts_line for server in servers))
+    return path
+
+
+def linked(*hops: Hop, asker: Asker | None = None, secrets: Secrets | None = None) -> Link:
+    secrets = secrets or Secrets(asker or Nobody())
+    link: Link | None = None
+    for each in hops:
+        link = Link(each, link, secrets)
+    assert link is not None
+    return link
+
+
+def close(link: Link) -> None:
+    for each in link.chain():
+        each.close()
+
+
+def test_two_hops_ask_for_a_passphrase_once_and_show_it_nowhere(servers: list[Sshd], tmp_path: Path) -> None:
+    key = keygen(tmp_path / "locked", SECRET)
+    for server in servers:
+        server.authorize(key)
+    file = known(tmp_path / "known", *servers)
+    person = Person(SECRET)
+    secrets = Secrets(person)
+    link = linked(*(hop(server, key, file) for server in servers), secrets=secrets)
+    try:
+        link.transport(10)
+        shell = Shell("n1", link, secrets)
+        assert shell.run(["printf", "%s", "a b'c\n$HOME"]).text == "a b'c\n$HOME"
+        assert len(person.asked) == 1
+        assert SECRET not in repr(secrets) + repr(link.__dict__) + repr(link.via.__dict__ if link.via else "")
+        told = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        assert SECRET not in told
+    finally:
+        close(link)
+
+
+def test_a_wrong_or_withheld_passphrase_is_one_sentence(servers: list[Sshd], tmp_path: Path) -> None:
+    key = keygen(tmp_path / "locked", SECRET)
+    servers[0].authorize(key)
+    file = known(tmp_path / "known", servers[0])
+    for person, questions in ((Person("hunter2"), 3), (Person(None), 1)):
+        link = linked(hop(servers[0], key, file), asker=person)
+        with pytest.raises(SiteError, match=r"login refused: .*locked .its passphrase was not given"):
+            link.transport(10)
+        assert link.status is Status.REFUSED
+        assert len(person.asked) == questions
+        assert "hunter2" not in link.reason
+        close(link)
+
+
+def test_an_agent_and_a_certificate_are_used(
+    servers: list[Sshd], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = keygen(tmp_path / "inagent")
+    servers[0].authorize(key)
+    sock = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(sock)], stdout=subprocess.DEVNULL)
+    try:
+        while not sock.exists():
+            time.sleep(0.01)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
+        subprocess.run(
+            ["ssh-add", "-q", str(key)], check=True, env={**os.environ, "SSH_AUTH_SOCK": str(sock)}
+        )
+        file = known(tmp_path / "known", servers[0])
+        link = linked(replace(hop(servers[0], tmp_path / "none", file), agent=""))
+        link.transport(10)
+        close(link)
+    finally:
+        agent.terminate()
+        agent.wait(5)
+    ca, person = keygen(tmp_path / "ca"), keygen(tmp_path / "person")
+    sign = ["ssh-keygen", "-q", "-s", str(ca), "-I", "test", "-n", USER, str(person.with_suffix(".pub"))]
+    subprocess.run(sign, check=True)
+    servers[1].stop()
+    servers[1].more = f"TrustedUserCAKeys {ca}.pub"
+    servers[1].start()
+    link = linked(hop(servers[1], person, known(tmp_path / "known", servers[1])))
+    link.transport(10)
+    close(link)
+
+
+def test_an_unknown_host_key_is_shown_and_written_only_when_accepted(
+    servers: list[Sshd], tmp_path: Path
+) -> None:
+    key = keygen(tmp_path / "id")
+    servers[0].authorize(key)
+    file = tmp_path / "new" / "known_hosts"
+    shown = subprocess.run(
+        ["ssh-keygen", "-lf", str(servers[0].root / "host_key.pub")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()[1]
+    asked = hop(servers[0], key, file)
+    refusing = Person(accept=False)
+    link = linked(asked, asker=refusing)
+    with pytest.raises(SiteError, match="was not accepted"):
+        link.transport(10)
+    close(link)
+    assert refusing.asked == [f"ED25519 {shown}"]
+    assert not file.exists()
+
+    strict = Person(accept=True)
+    link = linked(replace(asked, strict=True), asker=strict)
+    with pytest.raises(SiteError, match="StrictHostKeyChecking"):
+        link.transport(10)
+    close(link)
+    assert not strict.asked
+
+    for hashed in (True, False):
+        link = linked(replace(asked, hash_known_hosts=hashed), asker=(accepting := Person(accept=True)))
+        link.transport(10)
+        close(link)
+        # It is known the second time, and OpenSSH finds it too.
+        assert len(accepting.asked) == int(hashed)
+    name = f"[127.0.0.1]:{servers[0].port}"
+    subprocess.run(["ssh-keygen", "-F", name, "-f", str(file)], check=True, stdout=subprocess.DEVNULL)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(entries([str(file)], name)) == 1
+
+
+def test_a_changed_and_a_revoked_host_key_are_refused(servers: list[Sshd], tmp_path: Path) -> None:
+    key = keygen(tmp_path / "id")
+    servers[0].authorize(key)
+    old = servers[0].known_hosts_line
+    servers[0].stop()
+    servers[0].new_host_key()
+    servers[0].start()
+    file = tmp_path / "known"
+    for line, words in ((f"# first\n{old}", f"HAS CHANGED.*{file}:2"),
+                        (f"@revoked {servers[0].known_hosts_line}", f"revoked: {file}:1")):  # fmt: skip
+        file.write_text(line)
+        person = Person(accept=True)
+        link = linked(hop(servers[0], key, file), asker=person)
+        with pytest.raises(SiteError, match=words):
+            link.transport(10)
+        close(link)
+        assert not person.asked
+
+
+def test_a_lost_connection_is_said_and_made_again(servers: list[Sshd], tmp_path: Path) -> None:
+    key = keygen(tmp_path / "id")
+    for server in servers:
+        server.authorize(key)
+    file = known(tmp_path / "known", *servers)
+    link = linked(*(hop(server, key, file) for server in servers))
+    try:
+        link.transport(10)
+        servers[0].stop()
+        until(lambda: link.status is Status.LOST)
+        with pytest.raises(SiteError, match=rf"{servers[0].port}"):
+            link.transport(0.1)
+        servers[0].start()
+        until(lambda: link.status is Status.UP)
+        assert link.reconnects == 1
+    finally:
+        began = time.monotonic()
+        close(link)
+        assert time.monotonic() - began < 0.5
+
+
+def until(true: object, timeout: float = 15) -> None:
+    assert callable(true)
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)

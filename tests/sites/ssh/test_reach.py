@@ -1,0 +1,176 @@
+"""Real etcd behind a real sshd: through a tunnel, with TLS, and with etcdctl where tunnels are forbidden."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etcdtui.config import SshProfile, TlsPaths
+from etcdtui.errors import EtcdtuiError, Refused, SiteError, Unreachable
+from etcdtui.etcd.api import Target
+from etcdtui.etcd.ctl import CtlEndpoint, Ran
+from etcdtui.etcd.rpc import dial
+from etcdtui.model.cluster import Alarm
+from etcdtui.sites.build import open_site
+from etcdtui.sites.ssh.site import SshSite
+from tests.support.etcd import EtcdCluster, running
+from tests.support.pki import make_pki
+from tests.support.sshd import Sshd, keygen, sshds
+from tests.support.tools import etcd as etcd_binary
+
+WAIT = 5.0
+
+
+@contextmanager
+def site(server: Sshd, tmp: Path, **more: Any) -> Iterator[SshSite]:
+    key = tmp / "id"
+    if not key.exists():
+        keygen(key)
+        server.authorize(key)
+    (tmp / "known").write_text(server.known_hosts_line)
+    profile = SshProfile(
+        name="lab", hosts=(server.spot,), identity_file=key, known_hosts=tmp / "known",
+        ssh_config=Path("/dev/null"), sudo=False, **more,
+    )  # fmt: skip
+    opened = open_site(profile)
+    assert isinstance(opened, SshSite)
+    try:
+        opened.connect(10)
+        yield opened
+    finally:
+        began = time.monotonic()
+        opened.close()
+        assert time.monotonic() - began < 1
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Sshd]:
+    with sshds(tmp_path) as (started,):
+        yield started
+
+
+def test_a_tunnel_carries_every_call_and_says_what_is_wrong_behind_it(server: Sshd, tmp_path: Path) -> None:
+    with running(tmp_path, 1) as cluster, site(server, tmp_path) as ssh:
+        api = ssh.dial(cluster.urls[0])
+        assert api.status(WAIT).version.startswith("3.5")
+        api.put(b"k", b"v", WAIT)
+        found = api.get(b"k", WAIT)
+        assert found is not None
+        assert found.value == b"v"
+        assert b"".join(api.snapshot(WAIT))
+        directory = ssh.socket_path().parent
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        sockets = [p for p in directory.iterdir() if stat.S_ISSOCK(p.stat().st_mode)]
+        assert [stat.S_IMODE(p.stat().st_mode) for p in sockets] == [0o600]
+        lost: list[float] = []
+        api.on_disconnect(lambda: lost.append(time.monotonic()))
+        api.status(WAIT)
+        cluster.procs[0].kill()
+        deadline = time.monotonic() + 5
+        while not lost and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert lost
+        with pytest.raises(Unreachable, match="connection refused: nothing listens on"):
+            api.status(WAIT)
+        # The way is gone, not etcd: that is another error, and the row becomes unknown.
+        server.stop()
+        with pytest.raises(SiteError):
+            api.status(WAIT)
+    assert not directory.exists()
+
+
+def test_tls_inside_the_tunnel_checks_the_members_own_name(server: Sshd, tmp_path: Path) -> None:
+    pki = make_pki(tmp_path / "pki")
+    other = make_pki(tmp_path / "other", dns=("elsewhere",), ips=("10.9.9.9",))
+    with running(tmp_path, 1, tls=pki) as cluster:
+        files = TlsPaths(pki.ca, pki.client_cert, pki.client_key)
+        with site(server, tmp_path, tls=files) as ssh:
+            assert ssh.dial(cluster.urls[0]).status(WAIT).leader
+        files = TlsPaths(other.ca, pki.client_cert, pki.client_key)
+        with site(server, tmp_path, tls=files) as ssh, pytest.raises(Unreachable, match="unknown CA"):
+            ssh.dial(cluster.urls[0]).status(WAIT)
+        files = TlsPaths(pki.ca, pki.client_cert, pki.client_key, "elsewhere")
+        with site(server, tmp_path, tls=files) as ssh, pytest.raises(Unreachable, match="another name"):
+            ssh.dial(cluster.urls[0]).status(WAIT)
+
+
+def test_where_sshd_forbids_tunnels_etcdctl_gives_the_same_answers(server: Sshd, tmp_path: Path) -> None:
+    server.stop()
+    server.more = f"AllowTcpForwarding no\nSetEnv PATH={etcd_binary('3.5', 'etcdctl').parent}:/usr/bin:/bin"
+    server.start()
+    with running(tmp_path, 1) as cluster, site(server, tmp_path) as ssh:
+        direct = dial(Target(cluster.urls[0], cluster.urls[0].split("://")[1]))
+        api = ssh.dial(cluster.urls[0])
+        assert api.status(WAIT) == direct.status(WAIT)
+        assert api.member_list(WAIT) == direct.member_list(WAIT)
+        assert "does not allow forwarding" in ssh.notes[0]
+        direct.close()
+
+
+@pytest.mark.parametrize("version", ["3.4", "3.5"])
+def test_etcdctl_and_grpc_agree_on_real_members(tmp_path: Path, version: str) -> None:
+    binary = etcd_binary(version, "etcdctl")
+
+    def run(argv: Sequence[str], stdin: str, timeout: float) -> Ran:
+        env = {**{k: v for k, v in os.environ.items() if not k.startswith("ETCD")}, "ETCDCTL_API": "3"}
+        done = subprocess.run(
+            [str(binary), *argv],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=env,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    with running(tmp_path, 2, version) as cluster:
+        url = cluster.urls[0]
+        ctl = CtlEndpoint(Target(url, url), run)
+        grpc = dial(Target(url, url.split("://")[1]))
+        _writes(ctl)
+        assert ctl.get_prefix(b"a", WAIT) == grpc.get_prefix(b"a", WAIT)
+        assert ctl.get(b"none", WAIT) is None
+        assert ctl.count(b"a", WAIT) == grpc.count(b"a", WAIT) == 2
+        assert ctl.hash_kv(WAIT).hash == grpc.hash_kv(WAIT).hash
+        assert ctl.status(WAIT) == grpc.status(WAIT)
+        assert ctl.member_list(WAIT) == grpc.member_list(WAIT)
+        assert ctl.alarms(WAIT) == ()
+        _membership(ctl, cluster)
+        grpc.close()
+        for proc in cluster.procs:
+            proc.kill()
+        with pytest.raises(EtcdtuiError):
+            ctl.status(1)
+
+
+def _writes(ctl: CtlEndpoint) -> None:
+    assert ctl.put(b"a/1", b"-x 'y'\n", WAIT) > 0
+    assert ctl.put_if(b"a/2", b'"q" \\ \n', 0, WAIT)
+    assert not ctl.put_if(b"a/2", b"other", 0, WAIT)
+    lease = ctl.lease_grant(60, WAIT)
+    assert ctl.put_if(b"a/3", b"held", 0, WAIT, lease=lease)
+    assert ctl.lease_keep_alive(lease, WAIT) == 60
+    assert 0 < ctl.lease_remaining(lease, WAIT) <= 60
+    ctl.lease_revoke(lease, WAIT)
+    assert ctl.lease_remaining(lease, WAIT) == -1
+    assert ctl.get(b"a/3", WAIT) is None
+    assert ctl.delete(b"a/none", WAIT) == 0
+    ctl.defragment(WAIT)
+    ctl.alarm_disarm(Alarm(0, "NONE"), WAIT)
+
+
+def _membership(ctl: CtlEndpoint, cluster: EtcdCluster) -> None:
+    del cluster
+    with pytest.raises(Refused):
+        ctl.member_remove(1, WAIT)
+    with pytest.raises(Refused, match="required revision"):
+        ctl.compact(10_000, WAIT)

@@ -1,0 +1,124 @@
+"""Real sshds of one's own on loopback, without any privilege: for tests of SSH that need no other host."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.etcd import free_ports
+from tests.support.tools import missing
+
+USER = getpass.getuser()
+
+
+def programs() -> str:
+    """Path of sshd; a skip with its reason where it or ssh-keygen is missing."""
+    sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if sshd is None or shutil.which("ssh-keygen") is None:
+        missing("sshd", "install openssh-server and openssh-client")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    return sshd
+
+
+def keygen(file: Path, passphrase: str = "", kind: str = "ed25519") -> Path:
+    """A new key pair; the private key's path."""
+    argv = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", file.name, "-f", str(file)]
+    subprocess.run(argv, check=True, timeout=20)
+    return file
+
+
+@dataclass
+class Sshd:
+    """One server. Whoever holds the key of ``authorized_keys`` logs in as the user who runs the tests."""
+
+    root: Path
+    port: int
+    more: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def authorized_keys(self) -> Path:
+        return self.root / "authorized_keys"
+
+    @property
+    def known_hosts_line(self) -> str:
+        public = (self.root / "host_key.pub").read_text().split()
+        return f"[127.0.0.1]:{self.port} {public[0]} {public[1]}\n"
+
+    @property
+    def spot(self) -> str:
+        return f"{USER}@127.0.0.1:{self.port}"
+
+    def authorize(self, key: Path) -> None:
+        with self.authorized_keys.open("a") as file:
+            file.write(key.with_name(key.name + ".pub").read_text())
+
+    def new_host_key(self) -> None:
+        for file in self.root.glob("host_key*"):
+            file.unlink()
+        keygen(self.root / "host_key")
+
+    def start(self) -> None:
+        config = self.root / "sshd_config"
+        config.write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.root / 'host_key'}\n"
+            f"AuthorizedKeysFile {self.authorized_keys}\nPidFile none\nUsePAM no\nStrictModes no\n"
+            f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
+            f"Subsystem sftp internal-sftp\n{self.more}\n"
+        )
+        with (self.root / "log").open("ab") as log:
+            argv = [programs(), "-D", "-e", "-f", str(config)]
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log, stdout=log)
+        deadline = time.monotonic() + 10
+        while "listening on" not in (self.root / "log").read_text():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError((self.root / "log").read_text()[-2000:])
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it and every connection through it."""
+        if self.process is None:
+            return
+        import psutil
+
+        mine = psutil.Process(self.process.pid)
+        for process in [*mine.children(recursive=True), mine]:
+            # What was started through it by a login does not belong to it.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name() == "sshd":
+                    process.kill()
+        self.process.wait(10)
+        self.process = None
+        (self.root / "log").write_text("")
+
+
+@contextlib.contextmanager
+def sshds(root: Path, count: int = 1, more: str = "") -> Iterator[list[Sshd]]:
+    """Servers that are gone afterwards.
+
+    Args:
+        more: further lines of sshd_config.
+    """
+    programs()
+    servers = []
+    try:
+        for port in free_ports(count):
+            place = root / f"sshd-{port}"
+            place.mkdir()
+            keygen(place / "host_key")
+            server = Sshd(place, port, more)
+            server.authorized_keys.touch()
+            servers.append(server)
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()

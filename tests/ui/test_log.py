@@ -1,0 +1,109 @@
+"""The log of a node on the screen: what is shown of it, and that a torrent leaves the console quick."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from etcdtui.ui.logfeed import RING
+from etcdtui.ui.screens.log import LogScreen
+from etcdtui.ui.widgets.logview import LogView
+from tests.ui.pilot import console, screen_text, shows, until
+from tests.ui.scripted import ScriptedSession, healthy
+
+JSON = '{"level":"warn","ts":"2026-01-01T10:00:00.123Z","caller":"x.go:1","msg":"slow","took":"1s"}'
+
+
+class Source:
+    """A log that has some lines and gets those the test gives it."""
+
+    def __init__(self, lines: tuple[str, ...] = ()) -> None:
+        self.lines = lines
+        self.more: list[str] = []
+        self.stopped = threading.Event()
+        self.rate = 0
+
+    def log_tail(self, node: str, lines: int) -> tuple[str, ...]:
+        return self.lines[-lines:]
+
+    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
+        given, began = 0, time.monotonic()
+        while not stop():
+            if self.rate:
+                due = int((time.monotonic() - began) * self.rate)
+                while given < due:
+                    given += 1
+                    yield f"line {given} of many {'x' * 150}"
+            while self.more:
+                yield self.more.pop(0)
+            time.sleep(0.01)
+        self.stopped.set()
+
+
+def session(source: Source | None) -> ScriptedSession:
+    out = ScriptedSession(healthy())
+    out.logs = source
+    return out
+
+
+async def test_a_log_is_followed_filtered_and_searched() -> None:
+    source = Source((JSON, "plain [red]text[/] \x1b[2J", "2024-01-01 00:00:00.000000 E | etcdmain: bad"))
+    async with console(session(source), (100, 30)) as (app, pilot):
+        await pilot.press("v")
+        text = await shows(
+            app, pilot, "10:00:00.123 ▲ slow  took=1s", "[red]text[/]", "✖ etcdmain: bad", "following"
+        )
+        assert "\x1b" not in text
+        source.more.append("a new one")
+        await shows(app, pilot, "a new one", "4 lines")
+        await pilot.press("f", *"etcdmain", "enter")
+        text = await shows(app, pilot, "1 of 4 lines")
+        assert "a new one" not in text
+        await pilot.press("f", *(["backspace"] * 8), "enter")
+        await pilot.press("slash", *"slow", "enter")
+        await shows(app, pilot, "standing still", "4 lines")
+        await pilot.press("escape")
+        await until(pilot, source.stopped.is_set)
+        assert not isinstance(app.screen, LogScreen)
+
+
+async def test_ten_thousand_lines_a_second_leave_the_console_quick() -> None:
+    source = Source()
+    source.rate = 10_000
+    async with console(session(source), (120, 36)) as (app, pilot):
+        await pilot.press("v")
+        await until(
+            pilot, lambda: app.screen.query(LogView) and app.screen.query_one(LogView).counts[1] > 5_000
+        )
+        view = app.screen.query_one(LogView)
+        slowest = 0.0
+        while view.counts[1] < RING:
+            began = time.monotonic()
+            await pilot.press("j")
+            slowest = max(slowest, time.monotonic() - began)
+        assert slowest < 1.5
+        assert view.counts[1] <= RING + 2_000
+        view.follow(True)
+        await shows(app, pilot, "of many")
+        await pilot.press("q")
+        await until(pilot, source.stopped.is_set)
+
+
+async def test_a_site_without_logs_says_so() -> None:
+    async with console(session(None)) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: any("not within reach" in n.message for n in app._notifications))
+        assert screen_text(app)
+
+
+async def test_the_log_is_of_the_selected_row() -> None:
+    source = Source()
+    out = session(source)
+    rows = tuple(replace(row, node=None) for row in out.first.rows)
+    out.first = replace(out.first, rows=rows)
+    out._latest = out.first
+    async with console(out) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: any("no node" in n.message for n in app._notifications))
