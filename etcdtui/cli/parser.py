@@ -73,6 +73,14 @@ def build_parser(asked: str = "") -> Parser:
     add_actions(lambda name, text: _command(commands, name, text), _target)
     _plans(commands)
     _snapshots(commands)
+    doctor = _command(commands, "doctor", "what a cluster's site needs and whether it is there")
+    _target(doctor)
+    doctor.add_argument(
+        "--read-only", action="store_true", help="leave out what is only needed to change anything"
+    )
+    doctor.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="form of the output"
+    )
     _about(commands)
     return parser
 
@@ -134,6 +142,10 @@ def _target(command: Parser, *, timeout: bool = True) -> None:
         metavar="NAME[:PASSWORD]",
         help="etcd user; better leave the password to ETCDCTL_PASSWORD or the prompt",
     )
+    group = command.add_argument_group("a StatefulSet of Kubernetes")
+    group.add_argument("--context", metavar="CTX", help="context of the kubeconfig")
+    group.add_argument("-n", "--namespace", metavar="NS", help="with --context: namespace")
+    group.add_argument("--statefulset", metavar="NAME", help="with --context: the StatefulSet")
 
 
 def _screen(command: Parser) -> None:
@@ -153,9 +165,6 @@ def _launch(commands: Subparsers) -> None:
     group = command.add_argument_group("other ways to a cluster")
     group.add_argument("--ssh", type=_words, metavar="HOST,HOST", help="hosts reached over SSH")
     group.add_argument("-J", dest="jump", type=_words, metavar="JUMP", help="with --ssh: jump hosts")
-    group.add_argument("--context", metavar="CTX", help="context of the kubeconfig")
-    group.add_argument("-n", "--namespace", metavar="NS", help="with --context: namespace")
-    group.add_argument("--statefulset", metavar="NAME", help="with --context: the StatefulSet")
     _screen(command)
     command.set_defaults(nodes=None, keep=False, stop=False)
 

@@ -80,18 +80,24 @@ class LocalProfile(Profile):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointsProfile(Profile):
-    """Plain client URLs."""
+class ClientProfile(Profile):
+    """What an etcd client needs to be let in."""
 
-    kind: ClassVar[str] = "endpoints"
-    endpoints: tuple[str, ...] = ()
-    """``host:port``, ``http://host:port``, ``https://host:port`` or ``unix:///path``."""
     tls: TlsPaths | None = None
     user: str = ""
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
     password_command: tuple[str, ...] = ()
     """A command as a list of arguments; the first line it prints is the password."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointsProfile(ClientProfile):
+    """Plain client URLs."""
+
+    kind: ClassVar[str] = "endpoints"
+    endpoints: tuple[str, ...] = ()
+    """``host:port``, ``http://host:port``, ``https://host:port`` or ``unix:///path``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +117,20 @@ class SshProfile(Profile):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KubeProfile(Profile):
+class KubeProfile(ClientProfile):
     """A StatefulSet of a Kubernetes cluster."""
 
     kind: ClassVar[str] = "kube"
     context: str = ""
+    """Empty for the kubeconfig's current one."""
     namespace: str = ""
+    """Empty for the context's."""
     statefulset: str = ""
+    """Empty: the one that runs etcd."""
     kubeconfig: Path | None = None
+    """None for ``KUBECONFIG``, ``~/.kube/config``, or the account of the pod etcdtui runs in."""
+    tls_secret: str = ""
+    """Name of a Secret with the CA, a client certificate and its key; instead of `tls`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etcdtui import paths
-from etcdtui.config import EndpointsProfile, LocalProfile, Profile, TlsPaths
+from etcdtui.config import ClientProfile, EndpointsProfile, KubeProfile, LocalProfile, Profile, TlsPaths
 from etcdtui.errors import NotOffered, UsageError
 from etcdtui.model.text import clean
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
     from etcdtui.sites.base import Site
+    from etcdtui.sites.kube.site import KubeSite
     from etcdtui.sites.local.site import LocalSite
 
 AskPassword = Callable[[str], str]
@@ -41,6 +42,8 @@ def open_site(
 ) -> Site:
     """The site of a profile, as it is: nothing is created, started or stopped.
 
+    Nothing is dialled either, but for a Kubernetes API server: it is asked where the members are.
+
     Args:
         environ: where ``ETCDCTL_PASSWORD`` is looked up for a user without a password.
         ask: asks for a password that is nowhere else; None where nobody can be asked.
@@ -54,6 +57,14 @@ def open_site(
         return _endpoints(profile, environ, ask)
     if isinstance(profile, LocalProfile):
         return _attach(profile)
+    if isinstance(profile, KubeProfile):
+        site = _kube(profile, environ, ask)
+        try:
+            site.connect()
+        except BaseException:
+            site.close()
+            raise
+        return site
     raise NotOffered(
         f"profile {profile.name}: opening a cluster of kind {profile.kind} is not built yet",
         "an endpoints profile with the members' client URLs works today",
@@ -67,6 +78,9 @@ def open_for_console(
 
     Args and errors are those of `open_site`.
     """
+    if isinstance(profile, KubeProfile):
+        kube = _kube(profile, environ, ask)
+        return Opening(kube, kube.connect)
     if not isinstance(profile, LocalProfile):
         return Opening(open_site(profile, environ=environ, ask=ask))
     from etcdtui.sites.local.demo import open_demo
@@ -120,6 +134,20 @@ def _endpoints(profile: EndpointsProfile, environ: Mapping[str, str], ask: AskPa
     )
 
 
+def _kube(profile: KubeProfile, environ: Mapping[str, str], ask: AskPassword | None) -> KubeSite:
+    from etcdtui.sites.kube.link import Where
+    from etcdtui.sites.kube.site import KubeSite
+
+    return KubeSite(
+        profile.name,
+        Where(
+            profile.context, profile.namespace, profile.statefulset, profile.kubeconfig, profile.tls_secret
+        ),
+        tls=_tls(profile.tls) if profile.tls is not None else None,
+        credentials=_credentials(profile, environ, ask) if profile.user else None,
+    )
+
+
 def _tls(files: TlsPaths) -> TlsMaterial:
     from etcdtui.sites.tls import load_tls
 
@@ -127,9 +155,7 @@ def _tls(files: TlsPaths) -> TlsMaterial:
     return load_tls(ca, cert, key, files.server_name)
 
 
-def _credentials(
-    profile: EndpointsProfile, environ: Mapping[str, str], ask: AskPassword | None
-) -> Credentials:
+def _credentials(profile: ClientProfile, environ: Mapping[str, str], ask: AskPassword | None) -> Credentials:
     user = clean(profile.user, 60)
     password = profile.password
     if profile.password_file is not None:
@@ -149,7 +175,7 @@ def _credentials(
     return Credentials(profile.user, password)
 
 
-def _first_line_of_file(profile: EndpointsProfile) -> str:
+def _first_line_of_file(profile: ClientProfile) -> str:
     file = profile.password_file
     assert file is not None  # noqa: S101  # the caller looked
     try:
@@ -161,7 +187,7 @@ def _first_line_of_file(profile: EndpointsProfile) -> str:
     return _first_line(text, f"profile {profile.name}: password_file {file} is empty")
 
 
-def _first_line_of_command(profile: EndpointsProfile) -> str:
+def _first_line_of_command(profile: ClientProfile) -> str:
     command = profile.password_command
     import subprocess
 
