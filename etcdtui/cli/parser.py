@@ -73,14 +73,7 @@ def build_parser(asked: str = "") -> Parser:
     add_actions(lambda name, text: _command(commands, name, text), _target)
     _plans(commands)
     _snapshots(commands)
-    doctor = _command(commands, "doctor", "what a cluster's site needs and whether it is there")
-    _target(doctor)
-    doctor.add_argument(
-        "--read-only", action="store_true", help="leave out what is only needed to change anything"
-    )
-    doctor.add_argument(
-        "-o", "--output", choices=("table", "json"), default="table", help="form of the output"
-    )
+    _doctor(commands)
     _about(commands)
     return parser
 
@@ -146,6 +139,7 @@ def _target(command: Parser, *, timeout: bool = True) -> None:
     group.add_argument("--context", metavar="CTX", help="context of the kubeconfig")
     group.add_argument("-n", "--namespace", metavar="NS", help="with --context: namespace")
     group.add_argument("--statefulset", metavar="NAME", help="with --context: the StatefulSet")
+    group.add_argument("--tls-secret", metavar="NAME", help="with --context: Secret with CA and certificate")
 
 
 def _screen(command: Parser) -> None:
@@ -237,6 +231,17 @@ def _snapshots(commands: Subparsers) -> None:
     verify = _command(verbs, "verify", "read all of a snapshot file and say what it is")
     verify.add_argument("file", metavar="FILE", help="the snapshot")
     verify.set_defaults(command="snapshot verify")
+
+
+def _doctor(commands: Subparsers) -> None:
+    command = _command(commands, "doctor", "what a cluster's site needs, such as rights, and what is missing")
+    _target(command)
+    command.add_argument(
+        "--read-only", action="store_true", help="leave out what is only needed to change anything"
+    )
+    command.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="form of the output"
+    )
 
 
 def _about(commands: Subparsers) -> None:

@@ -61,7 +61,7 @@ def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] 
         raise UsageError(f"{given[0]} and {given[1]} name two clusters", "give one of them")
     _only_with(args, ("dir",), "--local", args.local)
     _only_with(args, ("jump",), "--ssh", getattr(args, "ssh", None))
-    _only_with(args, ("namespace", "statefulset"), "--context", args.context)
+    _only_with(args, ("namespace", "statefulset", "tls_secret"), "--context", args.context)
     if args.profile:
         _only_with(args, _PLAIN, "--endpoints", None)
         return by_name(args.profile, config)
@@ -88,6 +88,7 @@ def _kube(args: argparse.Namespace) -> KubeProfile:
         namespace=args.namespace or "",
         statefulset=args.statefulset or "",
         tls=_files(args.cacert, args.cert, args.key, args.server_name or "") if given else None,
+        tls_secret=args.tls_secret or "",
         user=user,
         password=password,
     )

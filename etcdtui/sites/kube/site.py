@@ -11,14 +11,14 @@ from etcdtui.model.events import Event
 from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
 from etcdtui.sites.kube import rights
-from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.drift import drift
+from etcdtui.sites.kube.growth import KubeGrowth
 from etcdtui.sites.kube.logs import KubeLogs
 from etcdtui.sites.kube.tunnel import tunnelled
 from etcdtui.sites.urls import is_tls, target
 
 
-class KubeSite(KubeActs, KubeLogs):
+class KubeSite(KubeGrowth, KubeLogs):
     """etcd that runs as the pods of a StatefulSet; see `KubeBase` for the arguments."""
 
     def connect(self) -> str:
