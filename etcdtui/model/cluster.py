@@ -184,6 +184,8 @@ class Node:
     etcd_version: str = ""
     run: str = ""
     """Tells one run of its etcd from the next, where a pid does not; empty when nothing does."""
+    restarts: int | None = None
+    """How often its service manager has started etcd again in this place; None when it does not count."""
     brief: str = ""
     """What the service manager says in a column's few words; empty for no column."""
     facts: tuple[tuple[str, str], ...] = ()

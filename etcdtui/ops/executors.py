@@ -15,7 +15,8 @@ from contextvars import ContextVar
 from etcdtui.errors import NotOffered, UsageError
 from etcdtui.ops.context import Context
 from etcdtui.ops.plan import Args, Step
-from etcdtui.sites.base import Collective, Killable, Restartable, Startable
+from etcdtui.sites.base import Killable, Startable
+from etcdtui.sites.manager import Collective, Restartable
 
 Executor = Callable[[Args, Context], str]
 """Carries the step out; what was done, in words (untrusted text)."""

@@ -11,7 +11,8 @@ from etcdtui.model.text import clean
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Step
 from etcdtui.ops.rolling_exec import is_well, lag
-from etcdtui.sites.base import Restartable, Site, Upgradable
+from etcdtui.sites.base import Site, Upgradable
+from etcdtui.sites.manager import Restartable
 
 HOLD = 5.0
 """Seconds without a break for which the cluster is healthy between two nodes; etcd asks for as many."""

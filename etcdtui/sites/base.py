@@ -100,40 +100,6 @@ class Examined(Protocol):
 
 
 @runtime_checkable
-class Restartable(Protocol):
-    """A site whose nodes are restarted by one call, because a service manager starts them by itself."""
-
-    def describe_restart(self, node: str) -> str:
-        """The exact command or call of `restart_node`. Raises SiteError where it would do harm."""
-        ...
-
-    def restart_node(self, node: str) -> str:
-        """End etcd there gracefully and have it started again, without waiting; what was done, in words."""
-        ...
-
-
-@runtime_checkable
-class Collective(Protocol):
-    """A site that stops and starts all its nodes by one call, and remembers how many there were."""
-
-    def describe_stop_all(self) -> str:
-        """The exact command or call of `stop_all`. Raises SiteError where it would do harm."""
-        ...
-
-    def stop_all(self) -> str:
-        """Stop every node without waiting; what was done, in words. Idempotent."""
-        ...
-
-    def describe_start_all(self) -> str:
-        """The exact command or call of `start_all`."""
-        ...
-
-    def start_all(self) -> str:
-        """Start as many nodes as there were, without waiting; what was done, in words. Idempotent."""
-        ...
-
-
-@runtime_checkable
 class Startable(Protocol):
     """A site that can start and stop the etcd of a node.
 

@@ -10,7 +10,8 @@ from etcdtui.model.quorum import budget, is_healthy_voter, quorum_of
 from etcdtui.model.text import clean
 from etcdtui.ops.guards import is_out, without
 from etcdtui.ops.plan import Check, Step
-from etcdtui.sites.base import Collective, HasNodes, Killable, Restartable, Site, Startable
+from etcdtui.sites.base import HasNodes, Killable, Site, Startable
+from etcdtui.sites.manager import Collective, Restartable
 
 STOP_TIMEOUT = 20.0
 """Seconds a graceful stop may take; etcd hands leadership over and closes its database."""

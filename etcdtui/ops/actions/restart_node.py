@@ -8,7 +8,7 @@ from etcdtui.model.text import clean
 from etcdtui.ops.action import Action, Request, Scope, make_plan, target
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Plan
-from etcdtui.sites.base import Restartable
+from etcdtui.sites.manager import Restartable
 
 
 def plan(request: Request) -> Plan:

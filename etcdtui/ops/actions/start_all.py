@@ -7,7 +7,7 @@ from etcdtui.model.text import clean
 from etcdtui.ops.action import Action, Request, Scope, make_plan
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Plan, Step
-from etcdtui.sites.base import Collective
+from etcdtui.sites.manager import Collective
 
 
 def plan(request: Request) -> Plan:

@@ -12,12 +12,14 @@ from etcdtui.sites.kube.base import KubeBase, short_call
 from etcdtui.sites.kube.picture import Picture
 from etcdtui.sites.kube.sets import STOPPED_FROM, EtcdSet
 
+MARGIN = 20.0
+"""Seconds that a pod may be listed still when its grace period is over."""
 LOOK = 0.2
 """Seconds between two looks while a pod is to go."""
 
 
 class KubeActs(KubeBase):
-    """The capabilities Startable, Restartable, Killable and Collective."""
+    """The capabilities Startable, Restartable, Killable, Collective and LastFirst."""
 
     # -- start -----------------------------------------------------------------------------
 
@@ -52,9 +54,21 @@ class KubeActs(KubeBase):
 
     # -- stop ------------------------------------------------------------------------------
 
+    def why_not_stop(self, node: str) -> str:
+        """Why a node cannot be stopped, and what can be done instead; empty when it can."""
+        try:
+            self._may_stop(self.picture().etcd, node)
+        except NodeError as error:
+            return str(error)
+        return ""
+
+    def leaving_order(self) -> tuple[str, ...]:
+        """The nodes, the highest ordinal first."""
+        picture = self.picture()
+        return tuple(picture.etcd.pod(ordinal) for ordinal in reversed(picture.ordinals))
+
     def describe_stop(self, node: str) -> str:
-        """The patch of the StatefulSet. Raises NodeError for a node that is not the last one."""
-        self._may_stop(self.picture().etcd, node)
+        """The patch of the StatefulSet."""
         return self._describe_replicas(self.ordinal_of(node), self.picture().etcd.size)
 
     def stop_node(self, node: str, timeout: float) -> str:
@@ -67,7 +81,8 @@ class KubeActs(KubeBase):
         if ordinal < etcd.replicas:
             self._may_stop(etcd, node)
             self.scale_to(ordinal, stopped_from=etcd.size)
-        self.await_gone(node, timeout)
+        # etcd ends at once; the kubelet may take the whole grace period to say that the pod is gone.
+        self.await_gone(node, max(timeout, etcd.grace + MARGIN))
         return f"{node}: stopped, replicas are {ordinal} of {etcd.size}"
 
     def _may_stop(self, etcd: EtcdSet, node: str) -> None:

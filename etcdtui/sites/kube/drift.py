@@ -18,7 +18,7 @@ LOOPING = 3
 def drift(picture: Picture, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
     """The mismatches, the most dangerous first; one line that says so when there is none."""
     found = [*_ghosts(picture, snapshot), *_strangers(picture, snapshot), *_loops(picture)]
-    found += [*_stale_claims(picture, snapshot), *_stopped(picture), *_budgets(picture)]
+    found += [*_stale_claims(picture, snapshot), *_stopped(picture, snapshot), *_budgets(picture)]
     return tuple(found) or (Finding(CHECK, Severity.OK, "replicas, pods, claims and members agree"),)
 
 
@@ -94,12 +94,15 @@ def _is_stopped(picture: Picture, pod: str) -> bool:
     return ordinal is not None and picture.etcd.replicas <= ordinal < picture.etcd.size
 
 
-def _stopped(picture: Picture) -> Iterator[Finding]:
+def _stopped(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
     etcd = picture.etcd
-    if etcd.size > etcd.replicas:
-        first, last = etcd.pod(etcd.replicas), etcd.pod(etcd.size - 1)
-        which = first if first == last else f"{first} to {last}"
-        yield _warning(f"{which} {'is' if first == last else 'are'} stopped: start to bring it back")
+    taken = {pod_of(picture, member) for member in snapshot.members}
+    for ordinal in range(etcd.replicas, etcd.size):
+        name = etcd.pod(ordinal)
+        if snapshot.members_known and name not in taken:
+            yield _warning(f"{name} is stopped and its member removed: scale to {ordinal} to give it up")
+        else:
+            yield _warning(f"{name} is stopped: start it to bring it back")
 
 
 def _budgets(picture: Picture) -> Iterator[Finding]:

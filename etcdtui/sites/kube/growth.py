@@ -26,8 +26,7 @@ class KubeGrowth(KubeActs):
         """The next ordinals, with URLs like those of the pods there are.
 
         Raises:
-            SiteError: nodes are stopped, the claim of a removed node is still there, or nothing tells
-                the pods apart but their own scripts.
+            SiteError: nodes are stopped, or nothing tells the pods apart but their own scripts.
         """
         picture = self.look()
         etcd = picture.etcd
@@ -37,7 +36,6 @@ class KubeGrowth(KubeActs):
         nodes = []
         for ordinal in range(etcd.size, etcd.size + count):
             pod = etcd.pod(ordinal)
-            self._has_no_data(picture, pod)
             text = self._file_of(picture, pod, {})
             settings = yaml.safe_load(text)
             peer, client = settings["initial-advertise-peer-urls"], settings["advertise-client-urls"]

@@ -60,6 +60,7 @@ class Picture:
             run_state=state.run_state,
             detail=self._detail(name, pod, state),
             run=run_of(pod, self.etcd.container),
+            restarts=state.restarts,
             brief=_brief(state),
             facts=self._facts(name, pod, state),
         )

@@ -49,6 +49,8 @@ class EtcdSet:
     """Name of a pod's file in it, with ``{pod}`` for the pod's."""
     claims: tuple[str, ...]
     """Names of its claim templates."""
+    grace: int
+    """Seconds that a pod has to end."""
     on_delete: bool
     """Whether its pods are only updated when they are deleted."""
 
@@ -109,6 +111,7 @@ def read_set(data: Json) -> EtcdSet:
         config_map=config_map,
         config_file=config_file,
         claims=tuple(c["metadata"]["name"] for c in spec.get("volumeClaimTemplates") or ()),
+        grace=pod.get("terminationGracePeriodSeconds", 30),
         on_delete=(spec.get("updateStrategy") or {}).get("type") == "OnDelete",
     )
 

@@ -12,13 +12,13 @@ from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
 from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.drift import drift
-from etcdtui.sites.kube.growth import KubeGrowth
 from etcdtui.sites.kube.logs import KubeLogs
+from etcdtui.sites.kube.scripts import KubeScripts
 from etcdtui.sites.kube.tunnel import tunnelled
 from etcdtui.sites.urls import is_tls, target
 
 
-class KubeSite(KubeGrowth, KubeLogs):
+class KubeSite(KubeScripts, KubeLogs):
     """etcd that runs as the pods of a StatefulSet; see `KubeBase` for the arguments."""
 
     def connect(self) -> str:
