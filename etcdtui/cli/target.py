@@ -83,7 +83,7 @@ def _kube(args: argparse.Namespace) -> KubeProfile:
         split_user(args.user, os.environ.get("ETCDCTL_PASSWORD", "")) if args.user else ("", None)
     )
     return KubeProfile(
-        name=args.context,
+        name="/".join(word for word in (args.context, args.namespace, args.statefulset) if word),
         context=args.context,
         namespace=args.namespace or "",
         statefulset=args.statefulset or "",
@@ -178,6 +178,6 @@ def settings_for(args: argparse.Namespace, config: Config, profile: Profile) -> 
         ui,
         theme=getattr(args, "theme", None) or ui.theme,
         refresh=getattr(args, "refresh", None) or profile.refresh or ui.refresh,
-        timeout=getattr(args, "timeout", None) or profile.timeout or ui.timeout,
+        timeout=getattr(args, "timeout", None) or profile.timeout or max(ui.timeout, profile.least_timeout),
         read_only=bool(getattr(args, "read_only", False)) or profile.read_only or ui.read_only,
     )

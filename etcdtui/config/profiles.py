@@ -54,6 +54,8 @@ class Profile:
     """One cluster the operator has given a name."""
 
     kind: ClassVar[str] = ""
+    least_timeout: ClassVar[float] = 0.0
+    """Seconds that a reading is given at least, unless the profile or the command line says otherwise."""
     name: str
     description: str = ""
     refresh: float | None = None
@@ -121,6 +123,8 @@ class KubeProfile(ClientProfile):
     """A StatefulSet of a Kubernetes cluster."""
 
     kind: ClassVar[str] = "kube"
+    # A first reading makes the way: TLS to the API server, the forward, etcd's own connection.
+    least_timeout: ClassVar[float] = 3.0
     context: str = ""
     """Empty for the kubeconfig's current one."""
     namespace: str = ""

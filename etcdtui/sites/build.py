@@ -80,7 +80,7 @@ def open_for_console(
     """
     if isinstance(profile, KubeProfile):
         kube = _kube(profile, environ, ask)
-        return Opening(kube, kube.connect)
+        return Opening(kube, kube.connect_and_ask)
     if not isinstance(profile, LocalProfile):
         return Opening(open_site(profile, environ=environ, ask=ask))
     from etcdtui.sites.local.demo import open_demo

@@ -5,6 +5,7 @@ Everything here goes through kubectl, so that what a test expects does not come 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -215,12 +216,21 @@ def kube(request: pytest.FixtureRequest) -> Iterator[Kube]:
         _lab("down")
 
 
-@pytest.fixture
-def place(kube: Kube) -> Iterator[Place]:
+@contextlib.contextmanager
+def namespace(kube: Kube) -> Iterator[Place]:
     """A namespace that is deleted afterwards; its pods are killed, nobody waits for them."""
     name = f"etcdtui-{secrets.token_hex(3)}"
     kube.run("create", "namespace", name)
-    yield Place(kube, name)
-    kube.run("-n", name, "delete", "statefulset", "--all", "--wait=false")
-    kube.run("-n", name, "delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false")
-    kube.run("delete", "namespace", name, "--wait=false")
+    try:
+        yield Place(kube, name)
+    finally:
+        kube.run("-n", name, "delete", "statefulset", "--all", "--wait=false")
+        kube.run("-n", name, "delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false")
+        kube.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def place(kube: Kube) -> Iterator[Place]:
+    """A namespace of one test."""
+    with namespace(kube) as made:
+        yield made

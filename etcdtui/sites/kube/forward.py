@@ -43,6 +43,7 @@ class Forward:
         self._port = port
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._spare: Any = None
         self._closed = False
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(address))
@@ -50,12 +51,22 @@ class Forward:
         self._listener.listen(8)
         threading.Thread(target=self._accept, name=f"forward-{address.name}", daemon=True).start()
 
+    def prepare(self) -> None:
+        """Open the websocket of the next connection beforehand; a failure is met when it is wanted."""
+        with contextlib.suppress(SiteError):
+            remote = self._connect()
+            with self._lock:
+                spare, self._spare = self._spare, remote
+            _end(spare)
+
     def cut(self) -> None:
         """End the connections there are: the pod behind them is another one now."""
         with self._lock:
+            spare, self._spare = self._spare, None
             for each in self._open:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
+        _end(spare)
 
     def close(self) -> None:
         """Take no more connections and end those there are."""
@@ -81,21 +92,22 @@ class Forward:
         with connection:
             with self._lock:
                 self._open.add(connection)
+                remote, self._spare = self._spare, None
             try:
-                remote = open_websocket(
-                    self._access, f"{self._path}/portforward", [("ports", str(self._port))]
-                )
+                remote = remote or self._connect()
             except SiteError as error:
                 self._note(error.message, lost=not _is_of_the_pod(error.message))
             else:
                 try:
                     self._carry(connection, remote)
                 finally:
-                    with contextlib.suppress(OSError):
-                        remote.shutdown()
+                    _end(remote)
             finally:
                 with self._lock:
                     self._open.discard(connection)
+
+    def _connect(self) -> Any:
+        return open_websocket(self._access, f"{self._path}/portforward", [("ports", str(self._port))])
 
     def _note(self, trouble: str, *, lost: bool) -> None:
         self.trouble, self.lost = trouble, lost
@@ -155,6 +167,13 @@ class Forward:
                 f"connection refused: nothing listens on port {self._port} of {self._path.rpartition('/')[2]}"
             )
         return clean(" ".join(said.split()), 200)
+
+
+def _end(remote: Any) -> None:
+    """End a websocket without the ceremony of its protocol."""
+    if remote is not None:
+        with contextlib.suppress(OSError):
+            remote.shutdown()
 
 
 def _is_of_the_pod(message: str) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from etcdtui.errors import SiteError
 from etcdtui.model.health import Finding, Severity
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.api import Api, ApiError
 
+AT_ONCE = 6
+"""Reviews under way at one time."""
 REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -67,15 +72,21 @@ def may(api: Api, right: Right, namespace: str) -> bool:
     return bool((api.post(REVIEW, body).get("status") or {}).get("allowed"))
 
 
+def ask(api: Api, rights: Sequence[Right], namespace: str) -> list[bool]:
+    """Whether each of them is granted, asked all at once. Raises ApiError."""
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return list(pool.map(lambda right: may(api, right, namespace), rights))
+
+
 def examine(api: Api, namespace: str, read_only: bool) -> tuple[Finding, ...]:
     """Each right that is used, granted or not, those for acting left out in a read-only profile."""
-    found: list[Finding] = []
     rights = READING if read_only else (*READING, *ACTING)
-    for right in rights:
-        try:
-            granted = may(api, right, namespace)
-        except ApiError as error:
-            return (*found, Finding("rights", Severity.WARNING, f"cannot be asked for: {error.message}"))
+    try:
+        answers = ask(api, rights, namespace)
+    except ApiError as error:
+        return (Finding("rights", Severity.WARNING, f"cannot be asked for: {error.message}"),)
+    found = []
+    for right, granted in zip(rights, answers, strict=True):
         words = right.words(namespace)
         if granted:
             found.append(Finding("rights", Severity.OK, f"may {words}"))
@@ -88,6 +99,11 @@ def examine(api: Api, namespace: str, read_only: bool) -> tuple[Finding, ...]:
 def missing(api: Api, namespace: str) -> tuple[str, ...]:
     """The rights for reading that are not granted, in words; empty when that cannot be asked."""
     try:
-        return tuple(right.words(namespace) for right in READING if not may(api, right, namespace))
-    except ApiError:
+        answers = ask(api, READING, namespace)
+    except SiteError:
         return ()
+    return tuple(
+        f"{right.words(namespace)}: needed to {right.purpose}"
+        for right, granted in zip(READING, answers, strict=True)
+        if not granted
+    )

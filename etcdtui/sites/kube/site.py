@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 from etcdtui.errors import SiteError, UsageError
@@ -12,26 +14,62 @@ from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
 from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.drift import drift
+from etcdtui.sites.kube.forward import Forward
 from etcdtui.sites.kube.logs import KubeLogs
 from etcdtui.sites.kube.scripts import KubeScripts
 from etcdtui.sites.kube.tunnel import tunnelled
 from etcdtui.sites.urls import is_tls, target
 
+CONNECT = 5.0
+"""Seconds that making the ways to all pods may take, unless told otherwise."""
+
 
 class KubeSite(KubeScripts, KubeLogs):
     """etcd that runs as the pods of a StatefulSet; see `KubeBase` for the arguments."""
 
-    def connect(self) -> str:
-        """Reach the API server, find the StatefulSet and ask for our rights; what was found, in a line.
+    def connect(self, timeout: float = CONNECT) -> str:
+        """Reach the API server, find the StatefulSet and make the ways to its pods.
+
+        Args:
+            timeout: seconds that making the ways may take; those that take longer are made when needed.
+
+        Returns:
+            What was found, in a line.
 
         Raises:
             SiteError: see `etcdtui.sites.kube.link.Link`.
         """
         link = self.link()
         picture = self.look()
-        for lacking in rights.missing(link.api, link.namespace):
-            self.chronicle.tell(Severity.WARNING, f"may not {lacking}")
+        running = [name for name in self._names(picture.ordinals) if name in picture.pods]
+        threads = [
+            threading.Thread(target=self._way_to(name).prepare, name=f"way-{name}", daemon=True)
+            for name in running
+        ]
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            thread.start()
+        # What the first reading needs is imported meanwhile.
+        import etcdtui.etcd.rpc  # noqa: F401
+
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
         return f"StatefulSet {link.namespace}/{picture.sentence()}, context {link.access.context}"
+
+    def connect_and_ask(self) -> str:
+        """`connect`, and ask for our rights meanwhile: those that are missing become news."""
+        link = self.link()
+
+        def ask() -> None:
+            for lacking in rights.missing(link.api, link.namespace):
+                self.chronicle.tell(Severity.WARNING, f"may not {lacking}")
+
+        threading.Thread(target=ask, name="etcdtui-rights", daemon=True).start()
+        return self.connect()
+
+    def _way_to(self, pod: str, port: int = 0) -> Forward:
+        link = self.link()
+        return self._forwards.to(link.access, link.namespace, pod, port or self.picture().etcd.client_port)
 
     def seeds(self) -> tuple[str, ...]:
         """The client URLs of the pods; none before the StatefulSet was read."""
@@ -69,7 +107,7 @@ class KubeSite(KubeScripts, KubeLogs):
             asked = target(url, self._material() if is_tls(url) else None, self._credentials)
         except UsageError as error:
             raise SiteError(error.message) from None
-        forward = self._forwards.to(self._link.access, self._link.namespace, pod, port)
+        forward = self._way_to(pod, port)
         return tunnelled(dial(replace(asked, address=f"unix:{forward.address}")), forward)
 
     def nodes(self) -> tuple[Node, ...]:
