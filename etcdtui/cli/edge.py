@@ -29,6 +29,7 @@ COMMANDS = {
     "status": "headless:status",
     "members": "headless:members",
     "health": "headless:health",
+    "doctor": "doctor:doctor",
     "plans": "plans:plans",
     "finish": "plans:settle",
     "undo": "plans:settle",

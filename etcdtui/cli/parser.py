@@ -73,6 +73,7 @@ def build_parser(asked: str = "") -> Parser:
     add_actions(lambda name, text: _command(commands, name, text), _target)
     _plans(commands)
     _snapshots(commands)
+    _doctor(commands)
     _about(commands)
     return parser
 
@@ -136,6 +137,11 @@ def _target(command: Parser, *, timeout: bool = True) -> None:
         metavar="NAME[:PASSWORD]",
         help="etcd user; better leave the password to ETCDCTL_PASSWORD or the prompt",
     )
+    group = command.add_argument_group("a StatefulSet of Kubernetes")
+    group.add_argument("--context", metavar="CTX", help="context of the kubeconfig")
+    group.add_argument("-n", "--namespace", metavar="NS", help="with --context: namespace")
+    group.add_argument("--statefulset", metavar="NAME", help="with --context: the StatefulSet")
+    group.add_argument("--tls-secret", metavar="NAME", help="with --context: Secret with CA and certificate")
 
 
 def _screen(command: Parser) -> None:
@@ -152,10 +158,6 @@ def _screen(command: Parser) -> None:
 def _launch(commands: Subparsers) -> None:
     command = _command(commands, "launch", "open the console on a cluster")
     _target(command)
-    group = command.add_argument_group("other ways to a cluster")
-    group.add_argument("--context", metavar="CTX", help="context of the kubeconfig")
-    group.add_argument("-n", "--namespace", metavar="NS", help="with --context: namespace")
-    group.add_argument("--statefulset", metavar="NAME", help="with --context: the StatefulSet")
     _screen(command)
     command.set_defaults(nodes=None, keep=False, stop=False)
 
@@ -228,6 +230,17 @@ def _snapshots(commands: Subparsers) -> None:
     verify = _command(verbs, "verify", "read all of a snapshot file and say what it is")
     verify.add_argument("file", metavar="FILE", help="the snapshot")
     verify.set_defaults(command="snapshot verify")
+
+
+def _doctor(commands: Subparsers) -> None:
+    command = _command(commands, "doctor", "what a cluster's site needs, such as rights, and what is missing")
+    _target(command)
+    command.add_argument(
+        "--read-only", action="store_true", help="leave out what is only needed to change anything"
+    )
+    command.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="form of the output"
+    )
 
 
 def _about(commands: Subparsers) -> None:

@@ -54,31 +54,44 @@ def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] 
         "--local": args.local,
         "--endpoints": args.endpoints,
         "--ssh": getattr(args, "ssh", None),
-        "--context": getattr(args, "context", None),
+        "--context": args.context,
     }
     given = [way for way, value in ways.items() if value]
     if len(given) > 1:
         raise UsageError(f"{given[0]} and {given[1]} name two clusters", "give one of them")
     _only_with(args, ("dir",), "--local", args.local)
     _only_with(args, ("jump",), "--ssh", getattr(args, "ssh", None))
-    _only_with(args, ("namespace", "statefulset"), "--context", getattr(args, "context", None))
+    _only_with(args, ("namespace", "statefulset", "tls_secret"), "--context", args.context)
     if args.profile:
         _only_with(args, _PLAIN, "--endpoints", None)
         return by_name(args.profile, config)
     if getattr(args, "ssh", None):
         return SshProfile(name=args.ssh[0], hosts=args.ssh, jump=args.jump or ())
-    if getattr(args, "context", None):
-        return KubeProfile(
-            name=args.context,
-            context=args.context,
-            namespace=args.namespace or "",
-            statefulset=args.statefulset or "",
-        )
+    if args.context:
+        return _kube(args)
     if args.local:
         return local(args.dir)
     if not args.endpoints and not any(getattr(args, name) for name in _PLAIN) and config.default:
         return by_name(config.default, config)
     return _plain(args, config, environ)
+
+
+def _kube(args: argparse.Namespace) -> KubeProfile:
+    """A StatefulSet of the command line."""
+    given = args.cacert or args.cert or args.key or args.server_name
+    user, password = (
+        split_user(args.user, os.environ.get("ETCDCTL_PASSWORD", "")) if args.user else ("", None)
+    )
+    return KubeProfile(
+        name="/".join(word for word in (args.context, args.namespace, args.statefulset) if word),
+        context=args.context,
+        namespace=args.namespace or "",
+        statefulset=args.statefulset or "",
+        tls=_files(args.cacert, args.cert, args.key, args.server_name or "") if given else None,
+        tls_secret=args.tls_secret or "",
+        user=user,
+        password=password,
+    )
 
 
 def _only_with(args: argparse.Namespace, names: tuple[str, ...], other: str, value: object) -> None:
@@ -134,13 +147,17 @@ def _plain(args: argparse.Namespace, config: Config, environ: Mapping[str, str])
 
 
 def _tls(args: argparse.Namespace, env: EtcdctlEnvironment) -> TlsPaths | None:
+    ca, cert, key = args.cacert or env.cacert, args.cert or env.cert, args.key or env.key
+    if not (ca or cert or key or args.server_name) and env.insecure_transport:
+        return None
+    return _files(ca, cert, key, args.server_name or "")
+
+
+def _files(ca: str, cert: str, key: str, server_name: str) -> TlsPaths:
     def path(word: str) -> Path | None:
         return Path(word).expanduser() if word else None
 
-    ca, cert, key = path(args.cacert or env.cacert), path(args.cert or env.cert), path(args.key or env.key)
-    if not (ca or cert or key or args.server_name) and env.insecure_transport:
-        return None
-    return TlsPaths(ca, cert, key, args.server_name or "")
+    return TlsPaths(path(ca), path(cert), path(key), server_name)
 
 
 def ask_password() -> Callable[[str], str] | None:
@@ -161,6 +178,6 @@ def settings_for(args: argparse.Namespace, config: Config, profile: Profile) -> 
         ui,
         theme=getattr(args, "theme", None) or ui.theme,
         refresh=getattr(args, "refresh", None) or profile.refresh or ui.refresh,
-        timeout=getattr(args, "timeout", None) or profile.timeout or ui.timeout,
+        timeout=getattr(args, "timeout", None) or profile.timeout or max(ui.timeout, profile.least_timeout),
         read_only=bool(getattr(args, "read_only", False)) or profile.read_only or ui.read_only,
     )

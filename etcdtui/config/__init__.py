@@ -3,6 +3,7 @@
 from etcdtui.config.load import find_file, load
 from etcdtui.config.profiles import (
     ChangeLock,
+    ClientProfile,
     Config,
     EndpointsProfile,
     HostTls,
@@ -17,6 +18,7 @@ from etcdtui.config.profiles import (
 
 __all__ = [
     "ChangeLock",
+    "ClientProfile",
     "Config",
     "EndpointsProfile",
     "HostTls",

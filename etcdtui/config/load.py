@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from etcdtui import paths
-from etcdtui.config.profiles import Config, EndpointsProfile
+from etcdtui.config.profiles import ClientProfile, Config
 from etcdtui.errors import ConfigError
 from etcdtui.model.text import clean
 
@@ -74,7 +74,7 @@ def _read(file: Path) -> str:
 
 
 def _with_warnings(config: Config, file: Path) -> Config:
-    secret = [p.name for p in config.profiles.values() if isinstance(p, EndpointsProfile) and p.password]
+    secret = [p.name for p in config.profiles.values() if isinstance(p, ClientProfile) and p.password]
     mode = stat.S_IMODE(file.stat().st_mode)
     if not secret or not mode & 0o044:
         return config

@@ -142,25 +142,36 @@ def _local(tree: Tree, common: _Common) -> Profile:
     )
 
 
-def _endpoints(tree: Tree, common: _Common) -> Profile:
-    endpoints = tree.endpoints("endpoints")
-    if not endpoints:
-        tree.fail("expected a key endpoints with a list of host:port", got=False)
+class _Client(TypedDict):
+    tls: TlsPaths | None
+    user: str
+    password: str | None
+    password_file: Path | None
+    password_command: tuple[str, ...]
+
+
+def _client(tree: Tree) -> _Client:
+    """The keys of `ClientProfile`."""
     tls = tree.child("tls")
     given = [key for key in ("password", "password_file", "password_command") if tree.has(key)]
     if len(given) > 1:
         tree.fail(f"expected only one of {' and '.join(given)}", name=given[1], got=False)
     if given and not tree.has("user"):
         tree.fail("expected a key user beside it", name=given[0], got=False)
-    return EndpointsProfile(
-        **common,
-        endpoints=endpoints,
+    return _Client(
         tls=_tls(tls) if tls else None,
         user=tree.text("user", "the name of an etcd user"),
         password=tree.text("password", "a password") or None,
         password_file=tree.path("password_file"),
         password_command=tree.texts("password_command", "a list of a command and its arguments"),
     )
+
+
+def _endpoints(tree: Tree, common: _Common) -> Profile:
+    endpoints = tree.endpoints("endpoints")
+    if not endpoints:
+        tree.fail("expected a key endpoints with a list of host:port", got=False)
+    return EndpointsProfile(**common, **_client(tree), endpoints=endpoints)
 
 
 def _tls(tree: Tree) -> TlsPaths:
@@ -247,12 +258,16 @@ def _host_tls(tree: Tree) -> HostTls:
 
 
 def _kube(tree: Tree, common: _Common) -> Profile:
+    if tree.has("tls") and tree.has("tls_secret"):
+        tree.fail("expected only one of tls and tls_secret", name="tls_secret", got=False)
     return KubeProfile(
         **common,
+        **_client(tree),
         context=tree.text("context", "the name of a kubeconfig context"),
         namespace=tree.text("namespace", "the name of a namespace"),
         statefulset=tree.text("statefulset", "the name of a StatefulSet"),
         kubeconfig=tree.path("kubeconfig"),
+        tls_secret=tree.text("tls_secret", "the name of a Secret"),
     )
 
 

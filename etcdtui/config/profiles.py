@@ -54,6 +54,8 @@ class Profile:
     """One cluster the operator has given a name."""
 
     kind: ClassVar[str] = ""
+    least_timeout: ClassVar[float] = 0.0
+    """Seconds that a reading is given at least, unless the profile or the command line says otherwise."""
     name: str
     description: str = ""
     refresh: float | None = None
@@ -80,18 +82,24 @@ class LocalProfile(Profile):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointsProfile(Profile):
-    """Plain client URLs."""
+class ClientProfile(Profile):
+    """What an etcd client needs to be let in."""
 
-    kind: ClassVar[str] = "endpoints"
-    endpoints: tuple[str, ...] = ()
-    """``host:port``, ``http://host:port``, ``https://host:port`` or ``unix:///path``."""
     tls: TlsPaths | None = None
     user: str = ""
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
     password_command: tuple[str, ...] = ()
     """A command as a list of arguments; the first line it prints is the password."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointsProfile(ClientProfile):
+    """Plain client URLs."""
+
+    kind: ClassVar[str] = "endpoints"
+    endpoints: tuple[str, ...] = ()
+    """``host:port``, ``http://host:port``, ``https://host:port`` or ``unix:///path``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,14 +180,22 @@ class SshProfile(Profile):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KubeProfile(Profile):
+class KubeProfile(ClientProfile):
     """A StatefulSet of a Kubernetes cluster."""
 
     kind: ClassVar[str] = "kube"
+    # A first reading makes the way: TLS to the API server, the forward, etcd's own connection.
+    least_timeout: ClassVar[float] = 3.0
     context: str = ""
+    """Empty for the kubeconfig's current one."""
     namespace: str = ""
+    """Empty for the context's."""
     statefulset: str = ""
+    """Empty: the one that runs etcd."""
     kubeconfig: Path | None = None
+    """None for ``KUBECONFIG``, ``~/.kube/config``, or the account of the pod etcdtui runs in."""
+    tls_secret: str = ""
+    """Name of a Secret with the CA, a client certificate and its key; instead of `tls`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,14 @@ class Node:
     client_urls: tuple[str, ...] = ()
     data_dir: str = ""
     etcd_version: str = ""
+    run: str = ""
+    """Tells one run of its etcd from the next, where a pid does not; empty when nothing does."""
+    restarts: int | None = None
+    """How often its service manager has started etcd again in this place; None when it does not count."""
+    brief: str = ""
+    """What the service manager says in a column's few words; empty for no column."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Further titles and values for the details, untrusted text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +264,8 @@ class ClusterSnapshot:
     paused: bool = False
     past: Past = ()
     """Revisions that were current while the cluster was watched, with their times."""
+    site_note: str = ""
+    """What the site says of itself in a few words, untrusted text; empty for nothing."""
 
     @cached_property
     def cluster_id(self) -> int | None:

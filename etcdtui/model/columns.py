@@ -170,6 +170,16 @@ STATUS_COLUMNS: tuple[Column, ...] = (
 )
 """Every column the grid may have. `errors` also carries the reason of a dead row."""
 
+NODE_COLUMN = Column(
+    "node_says",
+    "node",
+    9,
+    lambda _, r: clean(r.node.brief) if r.node is not None and r.node.brief else "-",
+    lambda _, r: r.node.brief if r.node is not None else None,
+    rank=2,
+)
+"""What the service managers say, where they say more than that etcd runs."""
+
 
 def at_least(version: str, major: int, minor: int) -> bool:
     """Whether a version string such as ``3.6.1`` is at least major.minor; False when unreadable."""
@@ -181,15 +191,22 @@ def at_least(version: str, major: int, minor: int) -> bool:
 
 
 def status_columns(snapshot: ClusterSnapshot) -> tuple[Column, ...]:
-    """etcdctl's ten columns, or its sixteen once a member is 3.6 or newer, plus the console's own."""
+    """etcdctl's ten columns, or its sixteen once a member is 3.6 or newer, plus the console's own.
+
+    What the service managers say has a column where they say anything.
+    """
     newer = any(at_least(s.version, 3, 6) for s in snapshot.answers)
-    return tuple(c for c in STATUS_COLUMNS if newer or not c.newer)
+    columns = tuple(c for c in STATUS_COLUMNS if newer or not c.newer)
+    if not any(node.brief for node in snapshot.nodes):
+        return columns
+    return (*columns[:2], NODE_COLUMN, *columns[2:])
 
 
 def status_objects(snapshot: ClusterSnapshot) -> list[dict[str, Json]]:
     """The grid as JSON: one object an endpoint, keys in snake_case, sizes in bytes, times in seconds.
 
-    Beside the columns: ``reason`` (why there is no answer), ``node``, ``run_state`` and ``pid``.
+    Beside the columns: ``reason`` (why there is no answer), ``node``, ``run_state``, ``pid`` and, where
+    the site knows more of its nodes, ``node_facts``.
     """
     out = []
     for row in snapshot.rows:
@@ -204,6 +221,8 @@ def status_objects(snapshot: ClusterSnapshot) -> list[dict[str, Json]]:
         item["node"] = row.node.name if row.node else None
         item["run_state"] = row.node.run_state.value if row.node else None
         item["pid"] = row.node.pid if row.node else None
+        if row.node is not None and row.node.facts:
+            item["node_facts"] = [f"{title}: {value}" for title, value in row.node.facts]
         out.append(item)
     return out
 

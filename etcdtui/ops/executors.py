@@ -16,9 +16,13 @@ from etcdtui.errors import NotOffered, UsageError
 from etcdtui.ops.context import Context
 from etcdtui.ops.plan import Args, Step
 from etcdtui.sites.base import Killable, Startable
+from etcdtui.sites.manager import Collective, Restartable
 
 Executor = Callable[[Args, Context], str]
 """Carries the step out; what was done, in words (untrusted text)."""
+
+FRESH = 6.0
+"""Seconds that a look before a step may take."""
 
 EXECUTORS: dict[str, Executor] = {}
 
@@ -95,6 +99,36 @@ def _start(args: Args, context: Context) -> str:
 def _stop(args: Args, context: Context) -> str:
     """Args: ``node``, ``timeout`` in seconds."""
     return _startable(context).stop_node(args["node"], args["timeout"])
+
+
+@executor("node.restart")
+def _restart(args: Args, context: Context) -> str:
+    """Args: ``node``; ``run``, the one that is to end (`Node.run`)."""
+    if not isinstance(context.site, Restartable):
+        raise NotOffered(f"{context.site.name}: a {context.site.kind} site cannot restart nodes by one call")
+    snapshot = context.fresh(FRESH)
+    node = next((n for n in snapshot.nodes if n.name == args["node"]), None)
+    if node is not None and args["run"] and node.run not in ("", args["run"]):
+        return f"{args['node']}: was restarted already"
+    return context.site.restart_node(args["node"])
+
+
+def _collective(context: Context) -> Collective:
+    if not isinstance(context.site, Collective):
+        raise NotOffered(f"{context.site.name}: a {context.site.kind} site has no call for all its nodes")
+    return context.site
+
+
+@executor("nodes.stop")
+def _stop_all(_args: Args, context: Context) -> str:
+    """All nodes by one call."""
+    return _collective(context).stop_all()
+
+
+@executor("nodes.start")
+def _start_all(_args: Args, context: Context) -> str:
+    """All nodes by one call."""
+    return _collective(context).start_all()
 
 
 @executor("node.kill")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etcdtui.errors import GuardRefused, UsageError
-from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node, State
+from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node, RunState, State
 from etcdtui.model.quorum import budget, is_healthy_voter
 from etcdtui.model.text import clean
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Step
 from etcdtui.ops.rolling_exec import is_well, lag
 from etcdtui.sites.base import Site, Upgradable
+from etcdtui.sites.manager import Restartable
 
 HOLD = 5.0
 """Seconds without a break for which the cluster is healthy between two nodes; etcd asks for as many."""
@@ -98,6 +99,9 @@ def steps(site: Site, roll: Roll, version: str = "") -> tuple[Step, ...]:
         apart = sorted(roll.apart | later)
         if row.state is State.LEADER and roll.heir is not None:
             made.append(move_step(row, roll.heir))
+        if not version and isinstance(site, Restartable) and node.run_state is not RunState.STOPPED:
+            made.append(_restart(site, roll, row, node, apart))
+            continue
         if not nodes.ended(node):
             made.append(_stop(site, roll, row, node, apart))
         if version:
@@ -167,6 +171,15 @@ def _stop(site: Site, roll: Roll, row: EndpointRow, node: Node, apart: list[int]
     guards = (nodes.loss([(row, node)], "stopping"), Check("others-well", {"apart": others}))
     back = _bare_start(site, node, _settled(roll, row, node, apart, ""))
     return _bare_stop(site, row, node, guards, back)
+
+
+def _restart(site: Restartable, roll: Roll, row: EndpointRow, node: Node, apart: list[int]) -> Step:
+    others = sorted({*apart, *([row.member_id] if row.member_id is not None else [])})
+    guards = (nodes.loss([(row, node)], "restarting"), Check("others-well", {"apart": others}))
+    settled = _settled(roll, row, node, apart, "")
+    return nodes.restart_step(
+        site, row, node, guards, replace(settled, args={**settled.args, "run": node.run})
+    )
 
 
 def _start(site: Site, roll: Roll, row: EndpointRow, node: Node, apart: list[int], version: str) -> Step:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcdtui.errors import DeadlineExceeded, NotOffered, Refused
-from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, RunState
+from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node, RunState
 from etcdtui.model.quorum import budget, is_healthy_voter
 from etcdtui.model.text import clean
 from etcdtui.model.versions import parse_version
@@ -11,12 +11,14 @@ from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor
 from etcdtui.ops.guards import _Answer, guard
 from etcdtui.ops.plan import Args
-from etcdtui.ops.verify import Look, verification
+from etcdtui.ops.verify import Look, enough_run, verification
 from etcdtui.sites.base import Upgradable
 
 MOVE_TIMEOUT = 8.0
 """Seconds of a MoveLeader call; etcd itself gives up after its request timeout, 5 s and two elections."""
 FRESH = 6.0
+FAILING = 20.0
+"""Seconds without a break for which a node that its service manager starts anew has failed for good."""
 LAG = 1000
 """Raft entries a target may be behind the leader: with more, the transfer would wait for it and fail."""
 
@@ -152,9 +154,11 @@ def _settled(args: Args, snapshot: ClusterSnapshot) -> Look:
     etcd counts a member as connected after 5 s without a break (``server/etcdserver/cluster_util.go``).
 
     Args: ``node``, ``member`` (ID or None), ``apart`` (IDs of members that need not be healthy),
-    ``hold`` in seconds, ``version`` that it must run (or None).
+    ``hold`` in seconds, ``version`` that it must run (or None), ``run`` that must have ended (or none).
     """
     node = next((n for n in snapshot.nodes if n.name == args["node"]), None)
+    if args.get("run") and (not_yet := _not_renewed(args, node)):
+        return not_yet
     if node is not None and node.run_state in (RunState.STOPPED, RunState.FAILED):
         detail = f" ({clean(node.detail)})" if node.detail else ""
         return Look(False, f"{clean(node.name)} is {node.run_state}{detail}", lost=True, hold=3.0)
@@ -173,3 +177,41 @@ def _settled(args: Args, snapshot: ClusterSnapshot) -> Look:
     version = f" with etcd {clean(status.version)}" if status is not None else ""
     text = f"{name} is healthy{version} for {hold:g} s, and so are the others: {budget(snapshot).sentence()}"
     return Look(True, text, hold=hold)
+
+
+def _not_renewed(args: Args, node: Node | None) -> Look | None:
+    """Why a node does not run anew yet; None when it does. Its service manager starts it by itself."""
+    name = clean(args["node"])
+    detail = f" ({clean(node.detail)})" if node is not None and node.detail else ""
+    if node is None or node.run_state is RunState.STOPPED:
+        return Look(False, f"{name} is not there yet{detail}")
+    if node.run == args["run"]:
+        return Look(False, f"{name} has not been restarted yet{detail}")
+    if node.run_state is RunState.FAILED:
+        return Look(False, f"{name} has failed{detail}", lost=True, hold=FAILING)
+    return None if node.run_state is RunState.RUNNING else Look(False, f"{name} is {node.run_state}{detail}")
+
+
+@verification("renewed")
+def _renewed(args: Args, snapshot: ClusterSnapshot) -> Look:
+    """The node runs anew and its member is healthy and has what the leader has.
+
+    While too few members run for a quorum nobody can be healthy; then a process that stays up is
+    all that can be asked for.
+
+    Args: ``node``, ``member`` (ID or None), ``run`` that must have ended.
+    """
+    node = next((n for n in snapshot.nodes if n.name == args["node"]), None)
+    if not_yet := _not_renewed(args, node):
+        return not_yet
+    member = args.get("member")
+    row = snapshot.row_of_member(member) if member is not None else snapshot.row_of_node(args["node"])
+    name, leader = clean(row.name if row is not None else args["node"]), snapshot.leader_row
+    if row is None or not is_well(snapshot, row):
+        up, quorum = enough_run(snapshot)
+        if up < quorum:
+            return Look(True, f"{name} runs and waits: {up} running, quorum is {quorum}", hold=2.0)
+        return Look(False, f"{name} is not healthy yet: {clean(row.reading.reason) if row else 'not there'}")
+    if leader is not None and (behind := lag(row, leader)) > LAG:
+        return Look(False, f"{name} is {behind} raft entries behind the leader")
+    return Look(True, f"{name} runs anew, is healthy and up to date: {budget(snapshot).sentence()}")

@@ -78,7 +78,7 @@ def _ended(node: Node | None, name: str) -> Look | None:
     return None if node.run_state in _RUNS else Look(False, _what(node))
 
 
-def _enough_run(snapshot: ClusterSnapshot) -> tuple[int, int]:
+def enough_run(snapshot: ClusterSnapshot) -> tuple[int, int]:
     """How many voters answer or have a running process, and how many make a quorum.
 
     Without a member list every node stands for a voter: with all of them down nobody can give it.
@@ -111,7 +111,7 @@ def _member_healthy(args: Args, snapshot: ClusterSnapshot) -> Look:
             return Look(True, f"{name} answers and agrees on the leader: {budget(snapshot).sentence()}")
         if status.is_learner and status.leader and status.leader == snapshot.leader_id:
             return Look(True, f"{name} answers as a learner and knows the leader")
-    up, quorum = _enough_run(snapshot)
+    up, quorum = enough_run(snapshot)
     if up < quorum:
         return Look(True, f"{name} runs and waits for its peers: {up} running, quorum is {quorum}", hold=2.0)
     if status is not None:
@@ -124,14 +124,16 @@ def _member_healthy(args: Args, snapshot: ClusterSnapshot) -> Look:
 def _member_down(args: Args, snapshot: ClusterSnapshot) -> Look:
     """The node's process is gone, or another has taken its place, and the old one answers no more.
 
-    Args: ``node``, ``member`` (ID or None), ``pid`` of the process that was to end (or None): a
-    service manager may start another at once.
+    Args: ``node``, ``member`` (ID or None); ``pid`` of the process or ``run`` (`Node.run`) that was to
+    end (or neither): a service manager may start another at once.
     """
     row, node = _find(args, snapshot)
     pid = args.get("pid")
     if node is not None and pid is not None and node.pid not in (None, pid):
         text = f"process {pid} is gone; {_what(node)}: its service manager has started it again"
         return Look(True, text)
+    if node is not None and args.get("run") and node.run not in ("", args["run"]):
+        return Look(True, f"that run is gone; {_what(node)}: its service manager has started it again")
     if node is not None and node.run_state in (*_RUNS, RunState.FROZEN):
         return Look(False, f"{_what(node)} still")
     if row is not None and (row.reading.answered or row.state is State.NOT_PERMITTED):
@@ -146,6 +148,14 @@ def _node_run_state(args: Args, snapshot: ClusterSnapshot) -> Look:
     if node is None:
         return Look(False, f"node {clean(args['node'])} is not listed")
     return Look(str(node.run_state) in args["states"], _what(node))
+
+
+@verification("nodes-down")
+def _nodes_down(_args: Args, snapshot: ClusterSnapshot) -> Look:
+    """No node runs etcd any more, and no endpoint answers."""
+    left = [_what(node) for node in snapshot.nodes if node.run_state not in _ENDED]
+    left += [f"{clean(row.name)} still answers" for row in snapshot.rows if row.reading.answered]
+    return Look(not left, ", ".join(left) or f"{len(snapshot.nodes)} nodes are down")
 
 
 @verification("quorum")

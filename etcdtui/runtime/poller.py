@@ -30,7 +30,7 @@ from etcdtui.runtime.readings import (
     unsettled,
     wanted_urls,
 )
-from etcdtui.sites.base import HasNodes, Site
+from etcdtui.sites.base import HasNodes, Inspected, Site, Watching
 
 HURRY = 0.05
 """Seconds between readings while an election seems under way."""
@@ -95,6 +95,8 @@ class Poller:
                     "nodes", self._read_nodes, self._side_failed("nodes"), self._lane_done
                 )
             self._match_lanes()
+        if isinstance(self.site, Watching):
+            self.site.on_change(self._something_happened)
         spawn(self._run, "poller")
 
     def close(self) -> None:
@@ -153,7 +155,7 @@ class Poller:
             if api is None:
                 api = self.site.dial(url)
                 self._apis[url] = api
-                api.on_disconnect(self._disconnected)
+                api.on_disconnect(self._something_happened)
             return api
 
     # -- the loop --------------------------------------------------------------------------
@@ -220,7 +222,8 @@ class Poller:
         self._side_read = now
         self._side["members"].wake(again=True)
 
-    def _disconnected(self) -> None:
+    def _something_happened(self) -> None:
+        """A connection was lost, or the site says that a node changed."""
         with self._cv:
             if not self._closed and not self.paused:
                 self._wake_all(again=True)
@@ -385,4 +388,5 @@ class Poller:
             refresh=self.refresh,
             paused=self.paused,
             past=self._past,
+            site_note=self.site.note() if isinstance(self.site, Inspected) else "",
         )

@@ -7,7 +7,9 @@ from typing import cast
 from etcdtui.etcd.api import EtcdWriter, ReadOnlyEtcd
 from etcdtui.sites.base import Site
 
-_READS = ("nodes", "log_tail", "log_follow")
+_READS = (
+    "nodes", "log_tail", "log_follow", "log_previous", "on_change", "news", "note", "findings", "examine",
+)  # fmt: skip
 
 
 class ReadOnlySite:

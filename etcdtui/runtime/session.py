@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from etcdtui.errors import Unreachable, UsageError
@@ -206,6 +207,7 @@ class Session:
     def _arrived(self, snapshot: ClusterSnapshot) -> None:
         old, self._published = self._published, snapshot
         self._keep(snapshot)
+        self._tell_news()
         if self._opened:
             self._tell(list(between(old, snapshot)))
         elif (snapshot.answers or self._waited_long()) and (first := opening(snapshot)):
@@ -216,6 +218,12 @@ class Session:
             watchers = list(self._watchers)
         for watcher in watchers:
             watcher(snapshot)
+
+    def _tell_news(self) -> None:
+        from etcdtui.sites.base import Telling
+
+        if isinstance(self._site, Telling) and (news := self._site.news()):
+            self._tell(list(news))
 
     def _tell_unfinished(self) -> None:
         if self.read_only:
@@ -256,9 +264,13 @@ class Session:
         Blocks for up to seven seconds, etcdctl's dial and command timeouts.
         """
         from etcdtui.runtime import health
+        from etcdtui.sites.base import Inspected
 
         snapshot = self.fresh(self._poller.timeout * 2)
-        return health.check(snapshot, self.reader, wall_time=time.time())
+        report = health.check(snapshot, self.reader, wall_time=time.time())
+        if not isinstance(self._site, Inspected):
+            return report
+        return replace(report, findings=(*report.findings, *self._site.findings(snapshot)))
 
     # -- actions ---------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from etcdtui.etcd.api import EtcdWriter
-from etcdtui.model.cluster import Node
+from etcdtui.model.cluster import ClusterSnapshot, Node
+from etcdtui.model.events import Event
+from etcdtui.model.health import Finding
 
 
 @runtime_checkable
@@ -66,6 +68,50 @@ class HasNodes(Protocol):
 
 
 @runtime_checkable
+class Watching(Protocol):
+    """A site that is told of changes, so that its nodes are read when something happened."""
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back, from another thread, whenever a node may have changed. Must be quick to call."""
+        ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A site with a chronicle of its own."""
+
+    def news(self) -> tuple[Event, ...]:
+        """What happened since this was last asked, oldest first. Must not block."""
+        ...
+
+
+@runtime_checkable
+class Inspected(Protocol):
+    """A site that knows more of the nodes than each of them says."""
+
+    def note(self) -> str:
+        """The whole in a few words, as of the last `HasNodes.nodes`; empty for nothing. Must not block."""
+        ...
+
+    def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
+        """What it finds when it compares nodes and members. Must not block."""
+        ...
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A site that can say beforehand what it lacks."""
+
+    def examine(self, read_only: bool) -> tuple[Finding, ...]:
+        """What is needed and whether it is there, such as rights; blocks for some seconds.
+
+        Args:
+            read_only: leave out what only changes need.
+        """
+        ...
+
+
+@runtime_checkable
 class Startable(Protocol):
     """A site that can start and stop the etcd of a node.
 
@@ -73,11 +119,11 @@ class Startable(Protocol):
     """
 
     def describe_start(self, node: str) -> str:
-        """The exact command or call of `start_node`."""
+        """The exact command or call of `start_node`. Raises SiteError where it cannot be done."""
         ...
 
     def describe_stop(self, node: str) -> str:
-        """The exact command or call of `stop_node`."""
+        """The exact command or call of `stop_node`. Raises SiteError where it cannot be done."""
         ...
 
     def start_node(self, node: str) -> str:

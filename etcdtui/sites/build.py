@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etcdtui import paths
-from etcdtui.config import EndpointsProfile, LocalProfile, Profile, SshProfile, TlsPaths
+from etcdtui.config import (
+    ClientProfile,
+    EndpointsProfile,
+    KubeProfile,
+    LocalProfile,
+    Profile,
+    SshProfile,
+    TlsPaths,
+)
 from etcdtui.errors import NotOffered, UsageError
 from etcdtui.model.text import clean
 from etcdtui.sites.base import Connectable
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
     from etcdtui.sites.asking import Asker
     from etcdtui.sites.base import Site
+    from etcdtui.sites.kube.site import KubeSite
     from etcdtui.sites.local.site import LocalSite
 
 AskPassword = Callable[[str], str]
@@ -49,6 +58,8 @@ def open_site(
 ) -> Site:
     """The site of a profile, as it is: nothing is created, started or stopped.
 
+    Nothing is dialled either, but for a Kubernetes API server: it is asked where the members are.
+
     Args:
         environ: where ``ETCDCTL_PASSWORD`` is looked up for a user without a password.
         ask: asks for a password that is nowhere else; None where nobody can be asked.
@@ -68,6 +79,14 @@ def open_site(
 
         credentials = _credentials(_etcd_user(profile), environ, ask) if profile.etcd_user else None
         return open_ssh(profile, _tls(profile.tls) if profile.tls else None, credentials, asker)
+    if isinstance(profile, KubeProfile):
+        site = _kube(profile, environ, ask)
+        try:
+            site.connect()
+        except BaseException:
+            site.close()
+            raise
+        return site
     raise NotOffered(
         f"profile {profile.name}: opening a cluster of kind {profile.kind} is not built yet",
         "an endpoints profile with the members' client URLs works today",
@@ -85,6 +104,9 @@ def open_for_console(
 
     Args and errors are those of `open_site`.
     """
+    if isinstance(profile, KubeProfile):
+        kube = _kube(profile, environ, ask)
+        return Opening(kube, kube.connect_and_ask)
     if not isinstance(profile, LocalProfile):
         other = open_site(profile, environ=environ, ask=ask, asker=asker)
         return Opening(other, (lambda: other.connect(CONNECT)) if isinstance(other, Connectable) else None)
@@ -149,6 +171,20 @@ def _etcd_user(profile: SshProfile) -> EndpointsProfile:
     )
 
 
+def _kube(profile: KubeProfile, environ: Mapping[str, str], ask: AskPassword | None) -> KubeSite:
+    from etcdtui.sites.kube.link import Where
+    from etcdtui.sites.kube.site import KubeSite
+
+    return KubeSite(
+        profile.name,
+        Where(
+            profile.context, profile.namespace, profile.statefulset, profile.kubeconfig, profile.tls_secret
+        ),
+        tls=_tls(profile.tls) if profile.tls is not None else None,
+        credentials=_credentials(profile, environ, ask) if profile.user else None,
+    )
+
+
 def _tls(files: TlsPaths) -> TlsMaterial:
     from etcdtui.sites.tls import load_tls
 
@@ -156,9 +192,7 @@ def _tls(files: TlsPaths) -> TlsMaterial:
     return load_tls(ca, cert, key, files.server_name)
 
 
-def _credentials(
-    profile: EndpointsProfile, environ: Mapping[str, str], ask: AskPassword | None
-) -> Credentials:
+def _credentials(profile: ClientProfile, environ: Mapping[str, str], ask: AskPassword | None) -> Credentials:
     user = clean(profile.user, 60)
     password = profile.password
     if profile.password_file is not None:
@@ -178,7 +212,7 @@ def _credentials(
     return Credentials(profile.user, password)
 
 
-def _first_line_of_file(profile: EndpointsProfile) -> str:
+def _first_line_of_file(profile: ClientProfile) -> str:
     file = profile.password_file
     assert file is not None  # noqa: S101  # the caller looked
     try:
@@ -190,7 +224,7 @@ def _first_line_of_file(profile: EndpointsProfile) -> str:
     return _first_line(text, f"profile {profile.name}: password_file {file} is empty")
 
 
-def _first_line_of_command(profile: EndpointsProfile) -> str:
+def _first_line_of_command(profile: ClientProfile) -> str:
     command = profile.password_command
     import subprocess
 

@@ -21,7 +21,7 @@ STATE_TONES = {
     State.NOT_PERMITTED: "warn",
 }
 DOT = Span(" · ", "dim")
-SAID = frozenset({"errors", "is_leader", "is_learner", "rtt", "age"})
+SAID = frozenset({"errors", "is_leader", "is_learner", "rtt", "age", "node_says"})
 """Columns that the detail says in its own words."""
 
 
@@ -146,6 +146,8 @@ def _troubles(snapshot: ClusterSnapshot) -> Line:
         spans.append(Span(f"nodes: {clean(snapshot.site_error)} ", "warn"))
     elif snapshot.members_error and snapshot.members_known:
         spans.append(Span("member list is old ", "warn"))
+    elif snapshot.site_note and not spans:
+        spans.append(Span(f"{clean(snapshot.site_note, 60)} ", "dim"))
     return tuple(spans)
 
 

@@ -154,7 +154,7 @@ def test_what_the_arguments_mean() -> None:
         name="a", hosts=("a", "b"), jump=("x", "y")
     )
     assert parsed("launch", "--context", "c", "-n", "ns") == KubeProfile(
-        name="c", context="c", namespace="ns"
+        name="c/ns", context="c", namespace="ns"
     )
     demo = EndpointsProfile(name="demo", endpoints=("d:1",))
     assert parsed("status", "demo", config=Config(UiSettings(), {"demo": demo})) is demo

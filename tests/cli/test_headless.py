@@ -137,7 +137,7 @@ def enable_auth(cluster: EtcdCluster) -> None:
         (["status", "--endpoints", "a:1", "--cert", "x"], 2, "give both --cert and --key"),
         (["status", "--endpoints", "a:1", "--cacert", "/nowhere/ca"], 2, "/nowhere/ca: cannot read"),
         (["status", "--endpoints", "a:1", "--timeout", "5ms"], 2, "expected a time of 100ms or more"),
-        (["status", "kube"], 2, "not built yet"),
+        (["status", "kube"], 1, "there is no kubeconfig: /nowhere/config"),
         (["launch", "--ssh", "a,b", "-J", "ops@j"], 2, "needs a terminal"),
         (["launch", "-J", "ops@j"], 2, "-J goes with --ssh only"),
         (["demo"], 2, "the console needs a terminal"),
@@ -148,7 +148,10 @@ def enable_auth(cluster: EtcdCluster) -> None:
     ],
 )
 def test_one_line_and_the_exit_code(cli: Cli, args: list[str], code: int, word: str) -> None:
-    cli.config("profiles: {prod: {kind: endpoints, endpoints: ['a:1']}, kube: {kind: kube, context: c}}")
+    cli.config(
+        "profiles: {prod: {kind: endpoints, endpoints: ['a:1']}, "
+        "kube: {kind: kube, kubeconfig: /nowhere/config}}"
+    )
     done = cli(*args)
     assert word in one_line(done)
     assert done.returncode == code

@@ -33,7 +33,7 @@ def plan(request: Request) -> Plan:
         title=f"kill -9 {clean(node.name)}",
         call=site.describe_kill(node.name),
         guards=(Check("node-running", {"node": node.name}), nodes.loss([(row, node)], "killing")),
-        verify=Check("member-down", {**nodes.ids(row, node), "pid": node.pid}),
+        verify=Check("member-down", {**nodes.ids(row, node), "pid": node.pid, "run": node.run}),
         verify_timeout=nodes.DOWN_TIMEOUT,
         undo=nodes.start_step(site, row, node) if nodes.can_start(site) else None,
     )

@@ -11,10 +11,15 @@ from etcdtui.model.text import clean
 from etcdtui.ops.guards import is_out, without
 from etcdtui.ops.plan import Check, Step
 from etcdtui.sites.base import HasNodes, Killable, Site, Startable
+from etcdtui.sites.manager import Collective, Restartable
 
 STOP_TIMEOUT = 20.0
 """Seconds a graceful stop may take; etcd hands leadership over and closes its database."""
 DOWN_TIMEOUT = 15.0
+ALL_TIMEOUT = 90.0
+"""Seconds until all nodes that are stopped by one call must be down."""
+RENEW_TIMEOUT = 180.0
+"""Seconds until a node that its service manager starts anew must be healthy: it may be placed anew."""
 START_TIMEOUT = 60.0
 """Seconds until a started member must be healthy; it may have to catch up first."""
 
@@ -92,6 +97,37 @@ def stop_step(site: Site, row: EndpointRow | None, node: Node, guards: tuple[Che
         verify=Check("member-down", {**ids(row, node), "pid": node.pid}),
         verify_timeout=DOWN_TIMEOUT,
         undo=start_step(site, row, node),
+    )
+
+
+def restart_step(
+    site: Restartable,
+    row: EndpointRow | None,
+    node: Node,
+    guards: tuple[Check, ...],
+    verify: Check | None = None,
+) -> Step:
+    """Restart a node by the one call its site has for it, and wait until its member is back."""
+    return Step(
+        verb="node.restart",
+        args={"node": node.name, "run": node.run},
+        title=f"restart {clean(node.name)}",
+        call=site.describe_restart(node.name),
+        guards=guards,
+        verify=verify or Check("renewed", {**ids(row, node), "run": node.run}),
+        verify_timeout=RENEW_TIMEOUT,
+    )
+
+
+def start_all_step(site: Collective) -> Step:
+    """Start all nodes by the one call a site has for it."""
+    return Step(
+        verb="nodes.start",
+        args={},
+        title="start all nodes",
+        call=site.describe_start_all(),
+        verify=Check("cluster-healthy"),
+        verify_timeout=RENEW_TIMEOUT,
     )
 
 

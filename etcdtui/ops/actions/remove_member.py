@@ -9,6 +9,7 @@ from etcdtui.ops import leaving, members, rolling
 from etcdtui.ops.action import Action, Request, Scope, make_plan
 from etcdtui.ops.plan import Plan
 from etcdtui.sites.base import Site
+from etcdtui.sites.manager import LastFirst
 
 
 def plan(request: Request) -> Plan:
@@ -18,6 +19,8 @@ def plan(request: Request) -> Plan:
         return _node_alone(request, row)
     row, member = members.member_row(row, "removing")
     members.known_members(request.snapshot)
+    if row.node is not None and (why := _node_must_stay(request.site, row.node.name)):
+        raise GuardRefused(f"its node must go too: {why}")
     name = clean(row.name)
     rest = sum(not m.is_learner and m.id != member.id for m in request.snapshot.members)
     if not rest:
@@ -35,6 +38,11 @@ def plan(request: Request) -> Plan:
         (row,),
         dangerous=True,
     )
+
+
+def _node_must_stay(site: Site, node: str) -> str:
+    """Why a node cannot be given up now; empty when it can."""
+    return site.why_not_stop(node) if isinstance(site, LastFirst) else ""
 
 
 def _node_alone(request: Request, row: EndpointRow) -> Plan:

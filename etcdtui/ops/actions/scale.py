@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from etcdtui.errors import GuardRefused, UsageError
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.model.text import clean, plural
-from etcdtui.ops import leaving, members
+from etcdtui.ops import leaving, members, scaling_last
 from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.actions.add_member import join_sentences
 from etcdtui.ops.plan import Plan, Step
 from etcdtui.ops.rolling_exec import is_well
+from etcdtui.sites.manager import LastFirst
 
 MOST = 9
 """More voters make every write slower and stand hardly more; etcd's own advice ends at seven."""
@@ -21,6 +22,10 @@ def plan(request: Request) -> Plan:
     """From the voters there are to those asked for, one at a time, the next when all is well."""
     snapshot = request.snapshot
     members.known_members(snapshot)
+    if isinstance(request.site, LastFirst):
+        return scaling_last.plan(request, request.site, _wanted(request))
+    if request.options.get("discard"):
+        raise UsageError("--discard: a node that goes here has its data moved aside", "leave it out")
     wanted, now = _wanted(request), len(snapshot.voters)
     if wanted == now:
         raise UsageError(f"{clean(snapshot.name)} has {plural(now, 'voter')} already")
@@ -107,6 +112,14 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(clean(name) for name in names)
 
 
+DISCARD_FIELD = Field(
+    name="discard",
+    label="Delete the claims of nodes that go",
+    kind=Kind.BOOL,
+    help="where nodes leave their data behind: a removed member's data stands in the way of growing again",
+    default=lambda _request: False,
+)
+
 ACTION = Action(
     id="scale",
     title="Scale",
@@ -125,6 +138,7 @@ ACTION = Action(
             required=True,
             default=lambda request: len(request.snapshot.voters) + 2,
         ),
+        DISCARD_FIELD,
     ),
     group="members",
 )

@@ -7,6 +7,7 @@ from etcdtui.model.text import clean
 from etcdtui.ops.action import Action, Request, Scope, make_plan
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Plan, Step
+from etcdtui.sites.manager import Collective
 
 
 def plan(request: Request) -> Plan:
@@ -21,6 +22,10 @@ def plan(request: Request) -> Plan:
     down = [node for node in snapshot.nodes if not nodes.runs(node) and node.name not in strangers]
     if not down:
         raise UsageError(f"{clean(snapshot.name)}: every node runs already")
+    if isinstance(request.site, Collective):
+        step = nodes.start_all_step(request.site)
+        said = (nodes.start_sentence(snapshot, down),)
+        return make_plan(request, ACTION.id, step.title, (step,), said, ())
     rows = [nodes.row_of(snapshot, node) for node in down]
     starts = tuple(
         nodes.start_step(request.site, row, node, wait=False, guard=False)

@@ -7,7 +7,8 @@ from etcdtui.model.cluster import EndpointRow, Node, State
 from etcdtui.model.text import clean
 from etcdtui.ops.action import Action, Request, Scope, make_plan
 from etcdtui.ops.actions import nodes
-from etcdtui.ops.plan import Plan
+from etcdtui.ops.plan import Check, Plan, Step
+from etcdtui.sites.manager import Collective
 
 
 def _order(pair: tuple[EndpointRow | None, Node]) -> int:
@@ -16,6 +17,28 @@ def _order(pair: tuple[EndpointRow | None, Node]) -> int:
     if row is not None and row.state is State.LEADER:
         return 2
     return 1 if row is not None and row.is_voter else 0
+
+
+def _one_by_one(
+    request: Request, pairs: list[tuple[EndpointRow | None, Node]], gate: Check
+) -> tuple[Step, ...]:
+    return tuple(
+        nodes.stop_step(request.site, row, node, (gate,) if number == 0 else ())
+        for number, (row, node) in enumerate(pairs)
+    )
+
+
+def _together(site: Collective, gate: Check) -> Step:
+    return Step(
+        verb="nodes.stop",
+        args={},
+        title="stop all nodes",
+        call=site.describe_stop_all(),
+        guards=(gate,),
+        verify=Check("nodes-down"),
+        verify_timeout=nodes.ALL_TIMEOUT,
+        undo=nodes.start_all_step(site),
+    )
 
 
 def plan(request: Request) -> Plan:
@@ -28,13 +51,13 @@ def plan(request: Request) -> Plan:
         raise UsageError(f"{clean(snapshot.name)}: no node runs")
     pairs.sort(key=_order)
     gate = nodes.loss(pairs, "stopping")
-    steps = tuple(
-        nodes.stop_step(request.site, row, node, (gate,) if number == 0 else ())
-        for number, (row, node) in enumerate(pairs)
-    )
+    together = request.site if isinstance(request.site, Collective) else None
+    steps = (_together(together, gate),) if together else _one_by_one(request, pairs, gate)
     consequences = (
         f"the cluster {clean(snapshot.name)} stops serving: no reads, no writes, until a quorum runs again",
-        "the leader is stopped last, so that leadership does not move",
+        "all of them are stopped by one call"
+        if together
+        else "the leader is stopped last, so that leadership does not move",
         "data directories stay as they are",
     )
     title = f"stop {', '.join(clean(node.name) for _, node in pairs)}"

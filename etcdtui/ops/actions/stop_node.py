@@ -7,6 +7,7 @@ from etcdtui.model.text import clean
 from etcdtui.ops.action import Action, Request, Scope, make_plan, target
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Plan
+from etcdtui.sites.manager import LastFirst
 
 
 def plan(request: Request) -> Plan:
@@ -14,6 +15,8 @@ def plan(request: Request) -> Plan:
     row, node = target(request, "stop")
     if nodes.ended(node):
         raise UsageError(f"{clean(node.name)} is not running{nodes.detail(node)}")
+    if isinstance(request.site, LastFirst) and (why := request.site.why_not_stop(node.name)):
+        raise UsageError(why)
     guards = (Check("node-running", {"node": node.name}), nodes.loss([(row, node)], "stopping"))
     consequences = (
         nodes.budget_sentence(request.snapshot, row),

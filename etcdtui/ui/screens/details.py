@@ -30,6 +30,7 @@ def details(snapshot: ClusterSnapshot, row: EndpointRow) -> list[tuple[str, str]
     if node is not None:
         out += [("node", clean(node.name)), ("run state", node.run_state.value)]
         out += [("pid", str(node.pid or "")), ("node detail", clean(node.detail))]
+        out += [(clean(title), clean(value)) for title, value in node.facts]
         out += [("data dir", clean(node.data_dir)), ("etcd of the node", clean(node.etcd_version))]
     out.append(("its loss", clean(loss_sentence(snapshot, row))))
     return [(title, value) for title, value in out if value not in ("", "-")]

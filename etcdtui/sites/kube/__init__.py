@@ -1,0 +1,1 @@
+"""etcd in Kubernetes: a StatefulSet's pods, reached through the API server."""

@@ -1,0 +1,171 @@
+"""How the API server is reached: a kubeconfig as kubectl reads it, or the account of the pod we run in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etcdtui.errors import SiteError
+from etcdtui.model.text import clean
+from etcdtui.sites.kube.plugin import run_plugin
+
+IN_CLUSTER = "in-cluster"
+_NONSENSE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What the library raises for a file that is missing or whose mappings are none."""
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One way to one API server."""
+
+    configuration: Any
+    """`kubernetes.client.Configuration`: server, certificates, token and proxy."""
+    context: str
+    """Name of the context, or ``in-cluster``."""
+    namespace: str
+    """The context's namespace; empty when it names none."""
+    impersonation: tuple[tuple[str, str], ...] = ()
+    """Headers that ask to be somebody else, from the kubeconfig's ``as``."""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """What every request carries; a token that has expired is fetched anew. Raises SiteError."""
+        with in_words(self.context):
+            settings = self.configuration.auth_settings()
+        out = [(v["key"], v["value"]) for v in settings.values() if v["in"] == "header" and v["value"]]
+        return [*out, *self.impersonation]
+
+
+def open_access(
+    context: str = "", kubeconfig: Path | None = None, *, keys: Path, environ: Mapping[str, str] = os.environ
+) -> Access:
+    """Read the kubeconfig; an exec plug-in may run, nothing else is asked.
+
+    Args:
+        context: name of the context; empty for the current one.
+        kubeconfig: a file; None for ``KUBECONFIG`` (several files, joined by colons), then
+            ``~/.kube/config``, then the service account of the pod we run in.
+        keys: directory of mode 0700 for keys that the kubeconfig holds inline.
+
+    Raises:
+        SiteError: a file, context, cluster or user is missing or wrong, or the plug-in failed.
+    """
+    files = _files(kubeconfig, environ)
+    there = [f for f in files if f.is_file()]
+    if not there and not context and kubeconfig is None and environ.get("KUBERNETES_SERVICE_HOST"):
+        return _in_cluster()
+    if not there:
+        names = ", ".join(str(f) for f in files)
+        raise SiteError(f"there is no kubeconfig: {names}", "set KUBECONFIG, or kubeconfig in the profile")
+    return _from_files(there, context, keys)
+
+
+def _files(kubeconfig: Path | None, environ: Mapping[str, str]) -> list[Path]:
+    if kubeconfig is not None:
+        return [kubeconfig.expanduser()]
+    words = [word for word in environ.get("KUBECONFIG", "").split(os.pathsep) if word]
+    return [Path(word).expanduser() for word in words or ["~/.kube/config"]]
+
+
+def _in_cluster() -> Access:
+    from kubernetes.client import Configuration
+    from kubernetes.config import load_incluster_config
+
+    configuration = Configuration()
+    with in_words(IN_CLUSTER):
+        load_incluster_config(configuration)
+        namespace = (ACCOUNT / "namespace").read_text().strip() if (ACCOUNT / "namespace").exists() else ""
+    return Access(configuration, IN_CLUSTER, namespace)
+
+
+def _from_files(files: Sequence[Path], context: str, keys: Path) -> Access:
+    import yaml
+    from kubernetes.client import Configuration
+    from kubernetes.config.config_exception import ConfigException
+    from kubernetes.config.kube_config import KubeConfigMerger
+
+    names = os.pathsep.join(str(f) for f in files)
+    try:
+        merged = KubeConfigMerger(names)
+        # kubectl takes the first file that names one, the library the last.
+        current = [c for c in (f.get("current-context") for f in merged.config_files.values()) if c]
+        contexts = [c["name"] for c in merged.config.value.get("contexts") or []]
+    except (ConfigException, yaml.YAMLError, *_NONSENSE) as error:
+        raise SiteError(f"kubeconfig {names}: {_one_line(error)}") from None
+    wanted = context or (current[0] if current else "")
+    if not wanted:
+        raise SiteError(
+            f"kubeconfig {names}: no context is the current one", f"give --context {_or(contexts)}"
+        )
+    if wanted not in contexts:
+        raise SiteError(
+            f"kubeconfig {names}: there is no context {clean(wanted)!r}", f"there is {_or(contexts)}"
+        )
+    configuration = Configuration()
+    with in_words(f"kubeconfig {names}: context {clean(wanted)}"):
+        loader = _loader(merged, wanted, keys)
+        loader.load_and_set(configuration)
+        inner = loader.current_context["context"]
+        user = loader._user.value if loader._user else {}
+    return Access(configuration, wanted, inner.get("namespace") or "", tuple(_impersonation(user)))
+
+
+def _loader(merged: Any, context: str, keys: Path) -> Any:
+    from kubernetes.config.dateutil import parse_rfc3339
+    from kubernetes.config.kube_config import KubeConfigLoader
+
+    class Loader(KubeConfigLoader):  # type: ignore[misc]
+        """The library's loader, whose exec plug-ins would write to our terminal and read from it."""
+
+        def _load_from_exec_plugin(self) -> bool:
+            if "exec" not in self._user:
+                return False
+            found = run_plugin(
+                self._user["exec"].value, self._get_base_path(self._cluster.path), self._cluster.value
+            )
+            if found.token:
+                self.token = f"Bearer {found.token}"
+            if found.certificate:
+                self.cert_file, self.key_file = found.write(keys)
+            if found.expires:
+                self.expiry = parse_rfc3339(found.expires)
+            return True
+
+    return Loader(merged.config, active_context=context, config_base_path=None, temp_file_path=str(keys))
+
+
+def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The headers of a user's ``as``, ``as-uid``, ``as-groups`` and ``as-user-extra``."""
+    if user.get("as"):
+        yield "Impersonate-User", str(user["as"])
+    if user.get("as-uid"):
+        yield "Impersonate-Uid", str(user["as-uid"])
+    for group in user.get("as-groups") or ():
+        yield "Impersonate-Group", str(group)
+    for key, values in (user.get("as-user-extra") or {}).items():
+        for value in values:
+            yield f"Impersonate-Extra-{key}", str(value)
+
+
+@contextlib.contextmanager
+def in_words(what: str) -> Iterator[None]:
+    """Whatever the library says about its configuration, as a SiteError of one line."""
+    from kubernetes.config.config_exception import ConfigException
+
+    try:
+        yield
+    except (ConfigException, *_NONSENSE) as error:
+        raise SiteError(f"{what}: {_one_line(error)}") from None
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return clean(text.removeprefix("Invalid kube-config. "), 300) or type(error).__name__
+
+
+def _or(words: Sequence[str]) -> str:
+    return ", ".join(clean(word, 80) for word in words) or "none"

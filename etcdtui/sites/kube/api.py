@@ -1,0 +1,187 @@
+"""Requests to the API server as plain JSON, each mistake told in one line.
+
+No model classes: what is read are the fields that every version of Kubernetes has under the same name.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from etcdtui.errors import SiteError
+from etcdtui.model.text import clean
+from etcdtui.sites.kube.access import Access
+
+TIMEOUT = 5.0
+"""Seconds of one request, connecting included."""
+CONNECT = 3.0
+MERGE_PATCH = "application/merge-patch+json"
+
+Json = dict[str, Any]
+Query = Mapping[str, str | int] | None
+
+
+class ApiError(SiteError):
+    """The API server refused a request, or was not reached.
+
+    Args:
+        status: the HTTP status; 0 when there was no answer.
+    """
+
+    def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class Api:
+    """One API server; thread-safe."""
+
+    def __init__(self, access: Access) -> None:
+        import urllib3
+        from kubernetes.client.rest import RESTClientObject
+
+        urllib3.disable_warnings()
+        self.access = access
+        self.host = str(access.configuration.host).rstrip("/")
+        access.configuration.connection_pool_maxsize = 8
+        self._rest = RESTClientObject(access.configuration)
+        self._versions: dict[str, bool] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def where(self) -> str:
+        """The server, for messages."""
+        return f"API server {clean(self.host, 100)} (context {clean(self.access.context, 80)})"
+
+    def get(self, path: str, query: Query = None) -> Json:
+        """GET of a path such as ``/api/v1/namespaces/x/pods``. Raises ApiError."""
+        return self._json("GET", path, query)
+
+    def post(self, path: str, body: Json) -> Json:
+        """POST of an object. Raises ApiError."""
+        return self._json("POST", path, None, body)
+
+    def patch(self, path: str, body: Json, query: Query = None) -> Json:
+        """A JSON merge patch. Raises ApiError."""
+        return self._json("PATCH", path, query, body, MERGE_PATCH)
+
+    def delete(self, path: str, body: Json | None = None) -> Json:
+        """DELETE, with DeleteOptions. Raises ApiError."""
+        return self._json("DELETE", path, None, body)
+
+    def serves(self, group_version: str) -> bool:
+        """Whether the server has an API such as ``policy/v1``; asked once. Raises ApiError."""
+        with self._lock:
+            known = self._versions.get(group_version)
+        if known is None:
+            try:
+                self.get(f"/apis/{group_version}")
+                known = True
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                known = False
+            with self._lock:
+                self._versions[group_version] = known
+        return known
+
+    def lines(self, path: str, query: Query, timeout: float) -> Iterator[bytes]:
+        """The lines of an answer that goes on, such as a watch or a log, as they come. Raises ApiError.
+
+        Args:
+            timeout: seconds of silence after which the connection counts as lost.
+        """
+        answer = self._send("GET", path, query, None, "", timeout)
+        left = b""
+        try:
+            for chunk in answer.stream(65536, decode_content=True):
+                *whole, left = (left + chunk).split(b"\n")
+                yield from whole
+            if left:
+                yield left
+        except _http_errors() as error:
+            raise ApiError(f"{self.where}: {_reason(error)}") from None
+        finally:
+            answer.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._rest.pool_manager.clear()
+
+    # -- one request -----------------------------------------------------------------------
+
+    def _json(self, method: str, path: str, query: Query, body: Json | None = None, kind: str = "") -> Json:
+        answer = self._send(method, path, query, body, kind, TIMEOUT)
+        try:
+            found = json.loads(answer.data)
+        except _http_errors() as error:
+            raise ApiError(f"{self.where}: {_reason(error)}") from None
+        except ValueError:
+            raise ApiError(
+                f"{self.where}: {clean(path, 120)} answered with something else than JSON"
+            ) from None
+        if not isinstance(found, dict):
+            raise ApiError(f"{self.where}: {clean(path, 120)} answered with something else than an object")
+        return found
+
+    def _send(
+        self, method: str, path: str, query: Query, body: Json | None, kind: str, timeout: float
+    ) -> Any:
+        import urllib3
+
+        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = urllib3.HTTPHeaderDict(
+            [*self.access.headers(), ("Accept", "application/json"), ("User-Agent", "etcdtui")]
+        )
+        if body is not None:
+            headers["Content-Type"] = kind or "application/json"
+        try:
+            answer = self._rest.pool_manager.request(
+                method,
+                url,
+                headers=headers,
+                body=json.dumps(body) if body is not None else None,
+                timeout=urllib3.Timeout(connect=CONNECT, read=timeout),
+                retries=False,
+                preload_content=False,
+            )
+            if answer.status < 400:
+                return answer
+            said = answer.data
+        except _http_errors() as error:
+            raise ApiError(f"{self.where}: {_reason(error)}") from None
+        raise self._refusal(answer.status, said)
+
+    def _refusal(self, status: int, data: bytes) -> ApiError:
+        text = data.decode(errors="replace")
+        try:
+            text = json.loads(text)["message"]
+        except (ValueError, KeyError, TypeError):
+            text = text[:300]
+        said = clean(" ".join(text.split()), 300)
+        if status == 401:
+            hint = "log in again: the token or certificate has expired or is not known there"
+            return ApiError(f"{self.where}: not authenticated", hint, status)
+        if status == 403:
+            return ApiError(f"not permitted: {said}", "ask for that right", status)
+        return ApiError(f"{self.where}: {said or f'HTTP {status}'}", "", status)
+
+
+def _http_errors() -> tuple[type[Exception], ...]:
+    import urllib3
+
+    return (urllib3.exceptions.HTTPError, OSError)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong with a connection, without the library's own words around it."""
+    import urllib3
+
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return clean(str(error).rpartition(": ")[2], 200)
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):
+        return "no answer in time"
+    return clean(str(error), 200) or type(error).__name__

@@ -1,0 +1,123 @@
+"""What every part of the site shares: the link, opened when it is first needed, and the last picture."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from etcdtui.errors import NodeError, SiteError
+from etcdtui.sites.kube.chronicle import Chronicle
+from etcdtui.sites.kube.forward import Forwards
+from etcdtui.sites.kube.link import Link, Where
+from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.sets import run_of
+
+if TYPE_CHECKING:
+    from etcdtui.etcd.api import Credentials, TlsMaterial
+
+
+class KubeBase:
+    """The state of the site.
+
+    Args:
+        name: the profile's name.
+        where: which StatefulSet is meant.
+        tls: files of a profile; None: the Secret's of `where`, else plain text or the system's CAs.
+        credentials: the etcd user, if authentication is on.
+    """
+
+    kind = "kube"
+
+    def __init__(
+        self,
+        name: str,
+        where: Where,
+        *,
+        tls: TlsMaterial | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self.name = name
+        self._where = where
+        self._tls = tls
+        self._credentials = credentials
+        self._forwards = Forwards()
+        self._lock = threading.Lock()
+        self._link: Link | None = None
+        self._picture: Picture | None = None
+        self._runs: dict[str, str] = {}
+        self._callbacks: list[Callable[[], None]] = []
+        self._closed = False
+        self.chronicle = Chronicle()
+
+    def link(self) -> Link:
+        """The link, made on first use. Raises SiteError."""
+        with self._lock:
+            if self._closed:
+                raise SiteError(f"{self.name}: the site is closed")
+            if self._link is None:
+                self._link = Link(self._where, self._forwards.directory, self._pod_changed)
+            return self._link
+
+    def look(self) -> Picture:
+        """A new picture. Raises SiteError."""
+        self._picture = picture = self.link().look()
+        return picture
+
+    def picture(self) -> Picture:
+        """The last picture, or the first. Raises SiteError."""
+        return self._picture or self.look()
+
+    def pod_of(self, url: str) -> tuple[str, int]:
+        """The pod and the port that a client URL names, by its host. Raises SiteError."""
+        picture = self.picture()
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or picture.etcd.client_port
+        except ValueError:
+            host, port = "", 0
+        label, _, rest = host.partition(".")
+        service = rest.partition(".")[0]
+        if picture.etcd.ordinal(label) is not None and service in ("", picture.etcd.service):
+            return label, port
+        for name, pod in picture.pods.items():
+            if host and (pod.get("status") or {}).get("podIP") == host:
+                return name, port
+        raise SiteError(f"{host or url}: names no pod of StatefulSet {picture.etcd.name}")
+
+    def ordinal_of(self, node: str) -> int:
+        """The ordinal of a node. Raises NodeError."""
+        ordinal = self.picture().etcd.ordinal(node)
+        if ordinal is None:
+            raise NodeError(f"{node}: is no pod of StatefulSet {self.picture().etcd.name}")
+        return ordinal
+
+    def close(self) -> None:
+        """Close every connection; does not wait."""
+        self._closed = True
+        self._forwards.close()
+        link = self._link
+        if link is not None:
+            link.close()
+
+    def _pod_changed(self, pod: str) -> None:
+        """A pod came, went or changed: end the ways to one that is another now, and tell."""
+        link = self._link
+        if link is not None and pod:
+            with contextlib.suppress(SiteError):
+                found = link.pods().get(pod)
+                run = run_of(found, self._picture.etcd.container) if found and self._picture else ""
+                if self._runs.get(pod, run) != run:
+                    self._forwards.cut(pod)
+                self._runs[pod] = run
+        for callback in tuple(self._callbacks):
+            callback()
+
+
+def short_call(method: str, path: str, body: str = "") -> str:
+    """A request as the review screen shows it."""
+    shown = re.sub(r"^/apis?/", "", path)
+    return f"{method} {shown}" + (f" {body}" if body else "")

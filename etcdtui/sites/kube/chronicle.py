@@ -1,0 +1,79 @@
+"""What Kubernetes tells of the StatefulSet and its pods, for the timeline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from etcdtui.errors import SiteError
+from etcdtui.model.events import Event
+from etcdtui.model.severity import Severity
+from etcdtui.model.text import clean
+from etcdtui.sites.kube.link import Link
+
+PACE = 2.0
+"""Seconds between two readings at least."""
+AT_ONCE = 30
+"""News told at one time at most: a namespace with a crash loop has hundreds."""
+
+
+class Chronicle:
+    """The events that Kubernetes has recorded since the console was opened."""
+
+    def __init__(self) -> None:
+        self._since = time.time()
+        self._seen: dict[str, int] = {}
+        self._news: list[Event] = []
+        self._lock = threading.Lock()
+        self._next = float("-inf")
+
+    def tell(self, severity: Severity, text: str) -> None:
+        """Add a line of our own."""
+        with self._lock:
+            self._news.append(Event(time.time(), "site", severity, clean(text, 300)))
+
+    def take(self) -> tuple[Event, ...]:
+        """What is new since the last time, oldest first."""
+        with self._lock:
+            news, self._news = self._news, []
+        return tuple(news)
+
+    def read(self, link: Link) -> None:
+        """Ask for the events; a refusal is no reason to fail."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + PACE
+        try:
+            items = link.api.get(f"{link.core}/events", {"limit": 500})["items"]
+        except SiteError:
+            return
+        found = [e for item in items if (e := self._event(item, link.name)) is not None]
+        found.sort(key=lambda e: e.wall_time)
+        with self._lock:
+            self._news += found[-AT_ONCE:]
+
+    def _event(self, item: Mapping[str, Any], name: str) -> Event | None:
+        about = item.get("involvedObject") or {}
+        subject = str(about.get("name", ""))
+        if about.get("kind") not in ("StatefulSet", "Pod", "PersistentVolumeClaim") or name not in subject:
+            return None
+        uid, count = item["metadata"].get("uid", ""), item.get("count") or 1
+        at = _when(item)
+        if at < self._since - 1 or self._seen.get(uid, 0) >= count:
+            return None
+        self._seen[uid] = count
+        severity = Severity.WARNING if item.get("type") == "Warning" else Severity.OK
+        text = f"{subject}: {item.get('reason', '')}: {item.get('message', '')}"
+        return Event(at, "node", severity, clean(" ".join(text.split()), 240))
+
+
+def _when(item: Mapping[str, Any]) -> float:
+    word = item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp")
+    try:
+        return datetime.fromisoformat(str(word).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return 0.0

@@ -1,0 +1,121 @@
+"""Where replicas, pods, claims and members do not agree: each mismatch in words, with its one safe remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
+from etcdtui.model.health import Finding, Severity
+from etcdtui.model.text import clean
+from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.sets import pod_state
+
+CHECK = "drift"
+LOOPING = 3
+"""Restarts after which a container that has failed again is said to loop."""
+
+
+def drift(picture: Picture, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
+    """The mismatches, the most dangerous first; one line that says so when there is none."""
+    found = [*_ghosts(picture, snapshot), *_strangers(picture, snapshot), *_loops(picture)]
+    found += [*_stale_claims(picture, snapshot), *_stopped(picture, snapshot), *_budgets(picture)]
+    return tuple(found) or (Finding(CHECK, Severity.OK, "replicas, pods, claims and members agree"),)
+
+
+def _warning(message: str) -> Finding:
+    return Finding(CHECK, Severity.WARNING, message)
+
+
+def pod_of(picture: Picture, member: Member) -> str:
+    """The pod a member belongs to, by its name or the host of its URLs; empty for none of the set's."""
+    urls = (*member.peer_urls, *member.client_urls)
+    hosts = (url.partition("://")[2].partition(":")[0].partition(".")[0] for url in urls)
+    return next((word for word in (member.name, *hosts) if picture.etcd.ordinal(word) is not None), "")
+
+
+def _ghosts(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    """Members whose pod is not wanted any more, and those that never started."""
+    if not snapshot.members_known:
+        return
+    for member in snapshot.members:
+        pod = pod_of(picture, member)
+        ordinal = picture.etcd.ordinal(pod) if pod else None
+        label = f"member {clean(member.label)} ({member.hex_id})"
+        if ordinal is not None and ordinal >= picture.etcd.size and pod not in picture.pods:
+            yield _warning(f"{label} has no pod, and the StatefulSet wants none: remove the member")
+        elif not member.started and pod and pod in picture.pods:
+            yield _warning(f"{label} was added and has not started in {pod}: look at its log")
+        elif not member.started and ordinal is None:
+            yield _warning(f"{label} was added and belongs to no pod: remove the member")
+
+
+def _strangers(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    """Pods that run without a member."""
+    if not snapshot.members_known:
+        return
+    taken = {pod_of(picture, member) for member in snapshot.members}
+    for name, pod in picture.pods.items():
+        if name in taken or pod["metadata"].get("deletionTimestamp"):
+            continue
+        if pod_state(pod, picture.etcd.container).run_state is RunState.RUNNING:
+            yield _warning(f"pod {name} runs and belongs to no member: scale the StatefulSet below it")
+
+
+def _loops(picture: Picture) -> Iterator[Finding]:
+    for name, pod in picture.pods.items():
+        state = pod_state(pod, picture.etcd.container)
+        if state.run_state is RunState.FAILED and state.restarts >= LOOPING:
+            ordinal, size = picture.etcd.ordinal(name), picture.etcd.initial_size
+            text = f"{name} fails again and again ({state.restarts} restarts, {clean(state.words, 80)})"
+            if picture.etcd.scripted and size is not None and ordinal is not None and ordinal >= size:
+                yield _warning(f"{text}: scale to {ordinal}, which mends what its scripts left")
+            else:
+                yield _warning(f"{text}: look at its log")
+
+
+def _stale_claims(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    """Claims of nodes that are no members any more: their data would come back as a removed member."""
+    if picture.claims is None or not snapshot.members_known:
+        return
+    taken = {pod_of(picture, member) for member in snapshot.members}
+    for template in picture.etcd.claims:
+        for claim in picture.claims:
+            pod = claim.removeprefix(f"{template}-")
+            if pod == claim or picture.etcd.ordinal(pod) is None:
+                continue
+            if pod not in taken and pod not in picture.pods and not _is_stopped(picture, pod):
+                yield _warning(
+                    f"claim {claim} holds the data of a removed member: delete the claim before growing again"
+                )
+
+
+def _is_stopped(picture: Picture, pod: str) -> bool:
+    ordinal = picture.etcd.ordinal(pod)
+    return ordinal is not None and picture.etcd.replicas <= ordinal < picture.etcd.size
+
+
+def _stopped(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
+    etcd = picture.etcd
+    taken = {pod_of(picture, member) for member in snapshot.members}
+    for ordinal in range(etcd.replicas, etcd.size):
+        name = etcd.pod(ordinal)
+        if snapshot.members_known and name not in taken:
+            yield _warning(f"{name} is stopped and its member removed: scale to {ordinal} to give it up")
+        else:
+            yield _warning(f"{name} is stopped: start it to bring it back")
+
+
+def _budgets(picture: Picture) -> Iterator[Finding]:
+    """A disruption budget that lets a drain take the quorum."""
+    size = picture.etcd.size
+    if picture.budgets is None or size < 3:
+        return
+    if not picture.budgets:
+        yield _warning("no PodDisruptionBudget covers the pods: a drain may take the quorum")
+        return
+    for budget in picture.budgets:
+        least = (budget.get("spec") or {}).get("minAvailable")
+        if isinstance(least, int) and least < size // 2 + 1:
+            name = budget["metadata"]["name"]
+            text = f"PodDisruptionBudget {name} keeps {least} of {size} pods, quorum is {size // 2 + 1}"
+            yield _warning(f"{text}: set minAvailable to {size // 2 + 1}")

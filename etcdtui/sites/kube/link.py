@@ -1,0 +1,232 @@
+"""The connection of a site: which API server, which StatefulSet, and reading both."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from etcdtui.errors import SiteError, UsageError
+from etcdtui.etcd.api import TlsMaterial
+from etcdtui.model.text import clean
+from etcdtui.sites.kube.access import open_access
+from etcdtui.sites.kube.api import Api, ApiError
+from etcdtui.sites.kube.picture import Picture, covers
+from etcdtui.sites.kube.sets import EtcdSet, read_set, runs_etcd
+from etcdtui.sites.kube.watching import PodWatch
+
+SLOW = 10.0
+"""Seconds after which claims and budgets are read again though no pod changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which StatefulSet is meant, as far as the operator said."""
+
+    context: str = ""
+    namespace: str = ""
+    statefulset: str = ""
+    kubeconfig: Path | None = None
+    secret: str = ""
+    """Name of a Secret with the client certificate, its key and the CA; empty for none."""
+
+
+class Link:
+    """One StatefulSet of one API server. Everything here may block for some seconds.
+
+    Args:
+        keys: directory of mode 0700 for keys that the kubeconfig holds inline.
+        changed: told which pod changed, in another thread.
+
+    Raises:
+        SiteError: the server is not reached, or there is not exactly one StatefulSet to take.
+    """
+
+    def __init__(self, where: Where, keys: Path, changed: Callable[[str], None]) -> None:
+        self.access = open_access(where.context, where.kubeconfig, keys=keys)
+        self.api = Api(self.access)
+        self._changed = changed
+        self._dirty = threading.Event()
+        self._slow_at = float("-inf")
+        self._extra: tuple[Any, Any, tuple[str, ...], dict[str, str]] = (None, None, (), {})
+        namespace, name = _choose(self.api, where, self.access.namespace)
+        self.namespace, self.name = namespace, name
+        first = self.read_set()
+        self.tls = _tls_of_secret(self.api, namespace, where.secret) if where.secret else None
+        labels = ",".join(f"{key}={value}" for key, value in first.selector.items())
+        self._watch = PodWatch(self.api, f"{self.core}/pods", labels, self._pod_changed)
+        self._watch.start()
+
+    @property
+    def core(self) -> str:
+        """API path of the namespace's pods, claims, ...."""
+        return f"/api/v1/namespaces/{self.namespace}"
+
+    @property
+    def set_path(self) -> str:
+        """API path of the StatefulSet."""
+        return f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/{self.name}"
+
+    def read_set(self) -> EtcdSet:
+        """The StatefulSet as it is now. Raises SiteError."""
+        try:
+            return read_set(self.api.get(self.set_path))
+        except ApiError as error:
+            if error.status == 404:
+                raise SiteError(f"there is no StatefulSet {self.namespace}/{self.name} any more") from None
+            raise
+
+    def look(self) -> Picture:
+        """Everything, as far as it may be read. Raises SiteError when the set or its pods cannot be."""
+        try:
+            etcd = self.read_set()
+            pods = {n: p for n, p in self._watch.pods().items() if etcd.ordinal(n) is not None}
+        except SiteError:
+            self._watch.doubt()
+            raise
+        now = time.monotonic()
+        if self._dirty.is_set() or now - self._slow_at >= SLOW:
+            self._dirty.clear()
+            self._slow_at = now
+            self._extra = self._read_extra(etcd)
+        claims, budgets, notes, config = self._extra
+        return Picture(_with_config(etcd, config), pods, claims, budgets, notes, config)
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """The pods by name, as the watch knows them. Raises SiteError."""
+        return self._watch.pods()
+
+    def touch(self) -> None:
+        """Read claims, budgets and files again at the next look."""
+        self._dirty.set()
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._watch.close()
+        self.api.close()
+
+    def _pod_changed(self, name: str) -> None:
+        self._dirty.set()
+        self._changed(name)
+
+    def _read_extra(self, etcd: EtcdSet) -> tuple[Any, Any, tuple[str, ...], dict[str, str]]:
+        notes: list[str] = []
+
+        def read(right: str, path: str) -> Any:
+            try:
+                return self.api.get(path)
+            except ApiError as error:
+                if error.status != 404:
+                    notes.append(f"may not {right}" if error.status == 403 else f"{right}: {error.message}")
+                return None
+
+        claims = (
+            read("list persistentvolumeclaims", f"{self.core}/persistentvolumeclaims")
+            if etcd.claims
+            else {"items": []}
+        )
+        budgets = self._budgets(read)
+        config: dict[str, str] = {}
+        if etcd.config_map and (found := read("get configmaps", f"{self.core}/configmaps/{etcd.config_map}")):
+            config = found.get("data") or {}
+        return (
+            {c["metadata"]["name"]: c for c in claims["items"]} if claims is not None else None,
+            tuple(b for b in budgets["items"] if covers(b, etcd.selector)) if budgets is not None else None,
+            tuple(notes),
+            config,
+        )
+
+    def _budgets(self, read: Callable[[str, str], Any]) -> Any:
+        try:
+            version = "v1" if self.api.serves("policy/v1") else "v1beta1"
+        except ApiError:
+            return None
+        path = f"/apis/policy/{version}/namespaces/{self.namespace}/poddisruptionbudgets"
+        return read("list poddisruptionbudgets", path)
+
+
+def _with_config(etcd: EtcdSet, config: dict[str, str]) -> EtcdSet:
+    """The set, with TLS as the pods' own files say it."""
+    secure = any("https://" in line for text in config.values() for line in _client_lines(text))
+    return replace(etcd, tls=True) if secure else etcd
+
+
+def _client_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "client-urls" in line]
+
+
+def _choose(api: Api, where: Where, of_context: str) -> tuple[str, str]:
+    """Namespace and name of the one StatefulSet that is meant. Raises SiteError naming the candidates."""
+    namespace = where.namespace or of_context or "default"
+    if where.statefulset:
+        try:
+            api.get(f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{where.statefulset}")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            text = f"there is no StatefulSet {clean(where.statefulset)!r} in namespace {clean(namespace)}"
+            raise SiteError(text, _there(candidates(api, namespace))) from None
+        return namespace, where.statefulset
+    found = candidates(api, namespace)
+    if not found and not where.namespace:
+        found = _everywhere(api)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        text = f"no StatefulSet in namespace {clean(namespace)} runs etcd"
+        raise SiteError(text, "name its namespace with -n, or it with --statefulset")
+    names = ", ".join(f"{clean(n)}/{clean(s)}" for n, s in found)
+    raise SiteError(f"several StatefulSets run etcd: {names}", "choose one with -n and --statefulset")
+
+
+def _everywhere(api: Api) -> list[tuple[str, str]]:
+    try:
+        return candidates(api, "")
+    except ApiError as error:
+        if error.status == 403:
+            return []
+        raise
+
+
+def candidates(api: Api, namespace: str) -> list[tuple[str, str]]:
+    """Namespace and name of the StatefulSets that run etcd; of all namespaces for an empty one."""
+    within = f"/namespaces/{namespace}" if namespace else ""
+    items = api.get(f"/apis/apps/v1{within}/statefulsets")["items"]
+    return [(s["metadata"]["namespace"], s["metadata"]["name"]) for s in items if runs_etcd(s)]
+
+
+def _there(found: list[tuple[str, str]]) -> str:
+    return "there is " + (", ".join(clean(name) for _, name in found) or "none that runs etcd")
+
+
+_CA = ("ca.crt", "ca.pem", "etcd-ca.crt", "etcd-client-ca.crt", "trusted-ca.crt")
+_CERT = ("tls.crt", "client.crt", "client.pem", "cert.pem", "etcd-client.crt")
+_KEY = ("tls.key", "client.key", "client-key.pem", "key.pem", "etcd-client.key")
+
+
+def _tls_of_secret(api: Api, namespace: str, name: str) -> TlsMaterial:
+    """CA, client certificate and key of a Secret, under the names they usually have. Raises SiteError."""
+    what = f"Secret {clean(namespace)}/{clean(name)}"
+    data = api.get(f"/api/v1/namespaces/{namespace}/secrets/{name}").get("data") or {}
+
+    def part(names: tuple[str, ...]) -> bytes:
+        for key in names:
+            if key in data:
+                try:
+                    return base64.b64decode(data[key], validate=True)
+                except (binascii.Error, ValueError):
+                    raise UsageError(f"{what}: {key} is not base64") from None
+        return b""
+
+    ca, cert, key = part(_CA), part(_CERT), part(_KEY)
+    if not ca and not cert:
+        there = ", ".join(clean(k) for k in sorted(data)) or "nothing"
+        raise SiteError(f"{what} holds {there}", f"expected {_CA[0]}, {_CERT[0]} and {_KEY[0]}")
+    if bool(cert) != bool(key):
+        raise SiteError(f"{what} holds a client {'certificate' if cert else 'key'} without the other half")
+    return TlsMaterial(ca, cert, key)

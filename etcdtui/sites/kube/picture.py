@@ -1,0 +1,162 @@
+"""What is known of a StatefulSet at one moment, and the nodes it makes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from etcdtui.model.cluster import Node, RunState
+from etcdtui.model.text import plural
+from etcdtui.sites.kube.sets import EtcdSet, PodState, pod_state, run_of
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The StatefulSet, its pods and what belongs to them."""
+
+    etcd: EtcdSet
+    pods: Mapping[str, Json]
+    """By name."""
+    claims: Mapping[str, Json] | None = None
+    """By name; None when they may not be listed."""
+    budgets: tuple[Json, ...] | None = None
+    """The PodDisruptionBudgets that cover the pods; None when they may not be listed."""
+    notes: tuple[str, ...] = ()
+    """What could not be read, in words."""
+    config: Mapping[str, str] = field(default_factory=dict)
+    """The files of the ConfigMap, where the pods have one each."""
+
+    @property
+    def ordinals(self) -> tuple[int, ...]:
+        """The nodes by their ordinals: those wanted, stopped, or still there."""
+        there = [o for name in self.pods if (o := self.etcd.ordinal(name)) is not None]
+        return tuple(range(max([self.etcd.size, *(o + 1 for o in there)])))
+
+    def nodes(self, *, tls: bool) -> tuple[Node, ...]:
+        """A node for every ordinal."""
+        return tuple(self._node(self.etcd.pod(o), tls) for o in self.ordinals)
+
+    def _node(self, name: str, tls: bool) -> Node:
+        pod = self.pods.get(name)
+        host = self.etcd.host(name)
+        bare = Node(
+            name=name,
+            member_name=name,
+            client_urls=(self.etcd.client_url(name, tls=tls),),
+            peer_urls=tuple(f"{s}://{host}:{self.etcd.peer_port}" for s in ("http", "https")),
+        )
+        if pod is None:
+            why = "the StatefulSet is scaled below it" if self._below(name) else "no pod"
+            facts = (("claim", claim),) if (claim := self._claims_of(name)) else ()
+            return replace(bare, run_state=RunState.STOPPED, detail=why, brief="no pod", facts=facts)
+        state = pod_state(pod, self.etcd.container)
+        return replace(
+            bare,
+            run_state=state.run_state,
+            detail=self._detail(name, pod, state),
+            run=run_of(pod, self.etcd.container),
+            restarts=state.restarts,
+            brief=_brief(state),
+            facts=self._facts(name, pod, state),
+        )
+
+    def _below(self, name: str) -> bool:
+        ordinal = self.etcd.ordinal(name)
+        return ordinal is not None and ordinal >= self.etcd.replicas
+
+    def _detail(self, name: str, pod: Json, state: PodState) -> str:
+        parts = [state.words]
+        if state.restarts:
+            last = f" ({state.last_exit})" if state.last_exit else ""
+            parts.append(f"{plural(state.restarts, 'restart')}{last}")
+        if age := _age(pod):
+            parts.append(age)
+        if where := pod["spec"].get("nodeName"):
+            parts.append(f"on {where}")
+        if claim := self._claims_of(name):
+            parts.append(f"claim {claim}")
+        return " · ".join(parts)
+
+    def _facts(self, name: str, pod: Json, state: PodState) -> tuple[tuple[str, str], ...]:
+        last = f", the last one: {state.last_exit}" if state.last_exit else ""
+        image = next((c["image"] for c in pod["spec"]["containers"] if c["name"] == self.etcd.container), "")
+        rows = (
+            ("pod", state.words),
+            ("restarts", f"{state.restarts}{last}"),
+            ("age", _age(pod)),
+            ("Kubernetes node", pod["spec"].get("nodeName") or ""),
+            ("pod address", (pod.get("status") or {}).get("podIP") or ""),
+            ("image", image),
+            ("claim", self._claims_of(name)),
+            ("StatefulSet", self.sentence()),
+            ("PodDisruptionBudget", self.budget_words()),
+        )
+        return tuple((title, value) for title, value in rows if value)
+
+    def _claims_of(self, name: str) -> str:
+        if self.claims is None:
+            return ""
+        out = []
+        for claim in self.etcd.claim_names(name):
+            found = self.claims.get(claim)
+            status = (found or {}).get("status") or {}
+            size = (status.get("capacity") or {}).get("storage", "")
+            phase = status.get("phase", "")
+            words = [claim, size, *([] if phase == "Bound" else [phase])] if found else [f"no {claim}"]
+            out.append(" ".join(w for w in words if w))
+        return ", ".join(out)
+
+    def sentence(self) -> str:
+        """``etcd: 3 wanted, 3 ready, 3 updated``."""
+        e = self.etcd
+        stopped = f" ({e.stopped_from} before it was stopped)" if e.size > e.replicas else ""
+        return f"{e.name}: {e.replicas} wanted{stopped}, {e.ready} ready, {e.updated} updated"
+
+    def budget_words(self) -> str:
+        """What the disruption budgets allow."""
+        out = []
+        for budget in self.budgets or ():
+            allowed = (budget.get("status") or {}).get("disruptionsAllowed", 0)
+            out.append(f"{budget['metadata']['name']} allows {plural(allowed, 'disruption')}")
+        return ", ".join(out)
+
+    def note(self) -> str:
+        """The whole in a few words."""
+        e = self.etcd
+        text = f"{e.namespace}/{e.name} {e.ready}/{e.replicas} ready"
+        if self.budgets:
+            allowed = min((b.get("status") or {}).get("disruptionsAllowed", 0) for b in self.budgets)
+            text += f", PDB allows {allowed}"
+        return "; ".join((text, *self.notes))
+
+
+def _brief(state: PodState) -> str:
+    words = "ready" if state.ready else state.words.partition(":")[0].partition(",")[0]
+    return f"{words} ↻{state.restarts}" if state.restarts else words
+
+
+def _age(pod: Json) -> str:
+    """How long a pod is there, in one unit, so that it rests."""
+    try:
+        born = datetime.fromisoformat(str(pod["metadata"].get("creationTimestamp")).replace("Z", "+00:00"))
+    except ValueError:
+        return ""
+    seconds = int(time.time() - born.timestamp())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit} old"
+    return "under 1m old"
+
+
+def covers(budget: Json, labels: Mapping[str, str]) -> bool:
+    """Whether a PodDisruptionBudget's selector takes pods with these labels."""
+    selector = (budget.get("spec") or {}).get("selector") or {}
+    wanted = selector.get("matchLabels") or {}
+    return bool(wanted or selector.get("matchExpressions")) and all(
+        labels.get(key) == value for key, value in wanted.items()
+    )

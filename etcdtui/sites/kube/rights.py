@@ -1,0 +1,109 @@
+"""What we may do, asked of the API server right by right before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from etcdtui.errors import SiteError
+from etcdtui.model.health import Finding, Severity
+from etcdtui.model.text import clean
+from etcdtui.sites.kube.api import Api, ApiError
+
+AT_ONCE = 6
+"""Reviews under way at one time."""
+REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One verb on one resource, and what it is for."""
+
+    verb: str
+    group: str
+    resource: str
+    """With a subresource after a slash."""
+    purpose: str
+    needed: bool = False
+    """Whether nothing can be shown without it."""
+
+    def words(self, namespace: str) -> str:
+        """``list pods in namespace etcd``."""
+        return f"{self.verb} {self.resource} in namespace {clean(namespace)}"
+
+
+READING = (
+    Right("get", "apps", "statefulsets", "see the StatefulSet", needed=True),
+    Right("list", "", "pods", "see the pods", needed=True),
+    Right("watch", "", "pods", "see a pod's death at once"),
+    Right("get", "", "pods/portforward", "reach etcd (websocket)", needed=True),
+    Right("create", "", "pods/portforward", "reach etcd", needed=True),
+    Right("get", "", "pods/log", "read the log"),
+    Right("list", "apps", "statefulsets", "find the StatefulSet when none is named"),
+    Right("list", "", "persistentvolumeclaims", "see the claims"),
+    Right("list", "policy", "poddisruptionbudgets", "see how many disruptions are allowed"),
+    Right("list", "", "events", "tell what happened in the timeline"),
+)
+ACTING = (
+    Right("delete", "", "pods", "restart and kill nodes"),
+    Right("patch", "apps", "statefulsets", "stop, start and scale"),
+    Right("get", "", "configmaps", "scale a StatefulSet whose pods have a file each"),
+    Right("patch", "", "configmaps", "scale a StatefulSet whose pods have a file each"),
+    Right("delete", "", "persistentvolumeclaims", "delete the claim of a removed node"),
+)
+
+
+def may(api: Api, right: Right, namespace: str) -> bool:
+    """Whether the server grants it. Raises ApiError."""
+    resource, _, subresource = right.resource.partition("/")
+    attributes = {
+        "namespace": namespace,
+        "verb": right.verb,
+        "group": right.group,
+        "resource": resource,
+        **({"subresource": subresource} if subresource else {}),
+    }
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    return bool((api.post(REVIEW, body).get("status") or {}).get("allowed"))
+
+
+def ask(api: Api, rights: Sequence[Right], namespace: str) -> list[bool]:
+    """Whether each of them is granted, asked all at once. Raises ApiError."""
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return list(pool.map(lambda right: may(api, right, namespace), rights))
+
+
+def examine(api: Api, namespace: str, read_only: bool) -> tuple[Finding, ...]:
+    """Each right that is used, granted or not, those for acting left out in a read-only profile."""
+    rights = READING if read_only else (*READING, *ACTING)
+    try:
+        answers = ask(api, rights, namespace)
+    except ApiError as error:
+        return (Finding("rights", Severity.WARNING, f"cannot be asked for: {error.message}"),)
+    found = []
+    for right, granted in zip(rights, answers, strict=True):
+        words = right.words(namespace)
+        if granted:
+            found.append(Finding("rights", Severity.OK, f"may {words}"))
+        else:
+            severity = Severity.CRITICAL if right.needed else Severity.WARNING
+            found.append(Finding("rights", severity, f"may not {words}: needed to {right.purpose}"))
+    return tuple(found)
+
+
+def missing(api: Api, namespace: str) -> tuple[str, ...]:
+    """The rights for reading that are not granted, in words; empty when that cannot be asked."""
+    try:
+        answers = ask(api, READING, namespace)
+    except SiteError:
+        return ()
+    return tuple(
+        f"{right.words(namespace)}: needed to {right.purpose}"
+        for right, granted in zip(READING, answers, strict=True)
+        if not granted
+    )

@@ -1,0 +1,288 @@
+"""What a StatefulSet that runs etcd looks like: a pure reading of its JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from etcdtui.model.cluster import RunState
+
+CLIENT, PEER = 2379, 2380
+STOPPED_FROM = "etcdtui/stopped-from"
+"""Annotation of a StatefulSet whose nodes were stopped: how many replicas it had."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdSet:
+    """One StatefulSet, as far as it matters here."""
+
+    name: str
+    namespace: str
+    uid: str
+    service: str
+    """The headless Service that names its pods."""
+    selector: Mapping[str, str]
+    replicas: int
+    """Wanted."""
+    ready: int
+    updated: int
+    stopped_from: int | None
+    """How many replicas it had before nodes were stopped; None when none were."""
+    container: str
+    image: str
+    client_port: int
+    peer_port: int
+    tls: bool
+    """Whether its command line says that clients speak TLS."""
+    scripted: bool
+    """Whether its pods add and remove their own members by scripts."""
+    initial_size: int | None
+    """From which ordinal on its scripts do so; None when nothing tells."""
+    config_map: str
+    """The ConfigMap that holds a file for every pod, empty for none."""
+    config_file: str
+    """Name of a pod's file in it, with ``{pod}`` for the pod's."""
+    claims: tuple[str, ...]
+    """Names of its claim templates."""
+    grace: int
+    """Seconds that a pod has to end."""
+    on_delete: bool
+    """Whether its pods are only updated when they are deleted."""
+
+    @property
+    def size(self) -> int:
+        """How many nodes it has, those included that were stopped."""
+        return max(self.replicas, self.stopped_from or 0)
+
+    def pod(self, ordinal: int) -> str:
+        """Name of the pod with that ordinal."""
+        return f"{self.name}-{ordinal}"
+
+    def ordinal(self, pod: str) -> int | None:
+        """The ordinal of one of its pods; None for another name."""
+        found = re.fullmatch(re.escape(self.name) + r"-(\d+)", pod)
+        return int(found[1]) if found else None
+
+    def host(self, pod: str) -> str:
+        """The DNS name of a pod inside the cluster."""
+        return f"{pod}.{self.service}.{self.namespace}.svc.cluster.local"
+
+    def client_url(self, pod: str, *, tls: bool | None = None) -> str:
+        """The client URL a pod is first looked for under."""
+        secure = self.tls if tls is None else tls
+        return f"{'https' if secure else 'http'}://{self.host(pod)}:{self.client_port}"
+
+    def claim_names(self, pod: str) -> tuple[str, ...]:
+        """The claims of a pod."""
+        return tuple(f"{template}-{pod}" for template in self.claims)
+
+
+def read_set(data: Json) -> EtcdSet:
+    """A StatefulSet's JSON as our value; one that runs no etcd gives its first container."""
+    meta, spec, status = data["metadata"], data["spec"], data.get("status") or {}
+    pod = spec["template"]["spec"]
+    container = _etcd_container(pod.get("containers") or []) or (pod.get("containers") or [{}])[0]
+    ports = _ports(container)
+    config_map, config_file = _config_map(pod, container)
+    words = " ".join(command_of(container))
+    annotation = str((meta.get("annotations") or {}).get(STOPPED_FROM, ""))
+    return EtcdSet(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta.get("uid", ""),
+        service=spec.get("serviceName") or meta["name"],
+        selector=(spec.get("selector") or {}).get("matchLabels") or {},
+        replicas=spec.get("replicas", 1),
+        ready=status.get("readyReplicas") or 0,
+        updated=status.get("updatedReplicas") or 0,
+        stopped_from=int(annotation) if annotation.isdecimal() else None,
+        container=container.get("name", ""),
+        image=container.get("image", ""),
+        client_port=ports.get("client", CLIENT),
+        peer_port=ports.get("peer", PEER),
+        tls=_speaks_tls(words, container),
+        scripted=is_scripted(container),
+        initial_size=_initial_size(container),
+        config_map=config_map,
+        config_file=config_file,
+        claims=tuple(c["metadata"]["name"] for c in spec.get("volumeClaimTemplates") or ()),
+        grace=pod.get("terminationGracePeriodSeconds", 30),
+        on_delete=(spec.get("updateStrategy") or {}).get("type") == "OnDelete",
+    )
+
+
+def runs_etcd(data: Json) -> bool:
+    """Whether a StatefulSet's containers run etcd, or expose its ports."""
+    containers = data["spec"]["template"]["spec"].get("containers") or []
+    return _etcd_container(containers) is not None
+
+
+def _etcd_container(containers: list[Json]) -> Json | None:
+    tests: tuple[Callable[[Json], bool], ...] = (
+        lambda c: {CLIENT, PEER} <= _numbers(c),
+        lambda c: _program(c) == "etcd" or _image_name(c) == "etcd",
+        lambda c: CLIENT in _numbers(c),
+    )
+    return next((c for test in tests for c in containers if test(c)), None)
+
+
+def _numbers(container: Json) -> set[int]:
+    return {port.get("containerPort", 0) for port in container.get("ports") or ()}
+
+
+def _program(container: Json) -> str:
+    words = command_of(container)
+    return PurePosixPath(words[0]).name if words else ""
+
+
+def _image_name(container: Json) -> str:
+    return str(container.get("image", "")).rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def command_of(container: Json) -> list[str]:
+    """Command and arguments of a container."""
+    return [str(w) for w in (*(container.get("command") or ()), *(container.get("args") or ()))]
+
+
+def _ports(container: Json) -> dict[str, int]:
+    """Client and peer port by the names they often have, else by their numbers."""
+    found: dict[str, int] = {}
+    for port in container.get("ports") or ():
+        number, name = port.get("containerPort", 0), str(port.get("name", ""))
+        if number == CLIENT or "client" in name:
+            found.setdefault("client", number)
+        elif number == PEER or "peer" in name or "server" in name:
+            found.setdefault("peer", number)
+    return found
+
+
+def environment(container: Json) -> dict[str, str]:
+    """The plain variables of a container."""
+    return {e["name"]: str(e["value"]) for e in container.get("env") or () if e.get("value") is not None}
+
+
+def _speaks_tls(words: str, container: Json) -> bool:
+    own = environment(container)
+    urls = f"{own.get('ETCD_ADVERTISE_CLIENT_URLS', '')} {own.get('ETCD_LISTEN_CLIENT_URLS', '')}"
+    flags = re.findall(r"--(?:advertise|listen)-client-urls[= ]+(\S+)", words)
+    return "https://" in urls or any("https://" in flag for flag in flags)
+
+
+def is_scripted(container: Json) -> bool:
+    """Whether a container changes the member list by itself, at its start or before its end."""
+    hooks = container.get("lifecycle") or {}
+    scripts = [*command_of(container)]
+    for hook in ("postStart", "preStop"):
+        scripts += [str(w) for w in ((hooks.get(hook) or {}).get("exec") or {}).get("command") or ()]
+    text = " ".join(scripts)
+    if re.search(r"\bmember\b[^\n|;]*\b(add|remove)\b", text):
+        return True
+    # Bitnami's image keeps the same in a file of its own.
+    return "/opt/bitnami/scripts/etcd/prestop.sh" in text
+
+
+def _initial_size(container: Json) -> int | None:
+    text = environment(container).get("INITIAL_CLUSTER_SIZE", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _config_map(pod: Json, container: Json) -> tuple[str, str]:
+    """The ConfigMap behind ``--config-file`` and the name of a pod's file in it; empty without."""
+    found = re.search(r"--config-file[= ]+(\S+)", " ".join(command_of(container)))
+    if found is None:
+        return "", ""
+    path = PurePosixPath(found[1])
+    name = _with_pod_name(path.name, container)
+    volumes = {v["name"]: v for v in pod.get("volumes") or ()}
+    for mount in container.get("volumeMounts") or ():
+        volume = volumes.get(mount.get("name"), {})
+        if PurePosixPath(mount.get("mountPath", "")) == path.parent and volume.get("configMap"):
+            return str(volume["configMap"].get("name", "")), name
+    return "", ""
+
+
+def _with_pod_name(name: str, container: Json) -> str:
+    """A file's name with ``{pod}`` where Kubernetes puts the pod's name."""
+    for entry in container.get("env") or ():
+        source = ((entry.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
+        if source == "metadata.name":
+            name = name.replace(f"$({entry['name']})", "{pod}")
+    return name
+
+
+# -- pods --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PodState:
+    """What a pod says of its etcd."""
+
+    run_state: RunState
+    words: str
+    """Such as ``Running, ready``."""
+    ready: bool
+    restarts: int
+    last_exit: str
+    """Why the run before this one ended, such as ``Error 137``; empty when it is the first."""
+
+
+def pod_state(pod: Json, container: str) -> PodState:
+    """The state of the etcd in a pod."""
+    status = pod.get("status") or {}
+    phase = str(status.get("phase", "Unknown"))
+    ready = ("Ready", "True") in ((c.get("type"), c.get("status")) for c in status.get("conditions") or ())
+    found: Json = next((c for c in status.get("containerStatuses") or () if c.get("name") == container), {})
+    restarts, last = found.get("restartCount", 0), _exit_of((found.get("lastState") or {}).get("terminated"))
+    state, words = _container_state(found.get("state") or {}, phase, status)
+    if pod["metadata"].get("deletionTimestamp"):
+        words = f"terminating ({words})"
+    elif state is RunState.RUNNING:
+        words += ", ready" if ready else ", not ready"
+    return PodState(state, words, ready, restarts, last)
+
+
+def _container_state(state: Json, phase: str, status: Json) -> tuple[RunState, str]:
+    if "running" in state:
+        return RunState.RUNNING, phase
+    if "terminated" in state:
+        return RunState.FAILED, f"ended: {_exit_of(state['terminated'])}"
+    reason = str((state.get("waiting") or {}).get("reason") or "")
+    if reason in ("", "ContainerCreating", "PodInitializing"):
+        if phase in ("Failed", "Succeeded"):
+            return RunState.FAILED, " ".join((phase, *_texts(status)))
+        return RunState.STARTING, " ".join((phase, *(_unscheduled(status) or (reason,)))).strip()
+    message = str((state.get("waiting") or {}).get("message") or "")
+    return RunState.FAILED, f"{reason}: {message}" if message and "BackOff" not in reason else reason
+
+
+def _texts(status: Json) -> Iterator[str]:
+    """Reason and message of a pod, such as ``Evicted``."""
+    for key in ("reason", "message"):
+        if status.get(key):
+            yield str(status[key])
+
+
+def _unscheduled(status: Json) -> tuple[str, ...]:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return (f"({condition.get('reason', '')}: {condition.get('message', '')})",)
+    return ()
+
+
+def _exit_of(ended: Json | None) -> str:
+    if not ended:
+        return ""
+    code = ended.get("exitCode")
+    return f"{ended.get('reason') or 'exit'} {code if code is not None else ''}".strip()
+
+
+def run_of(pod: Json, container: str) -> str:
+    """What tells one run of etcd from the next: the pod and how often its container was restarted."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    restarts = next((c.get("restartCount", 0) for c in statuses if c.get("name") == container), 0)
+    return f"{pod['metadata'].get('uid', '')}/{restarts}"

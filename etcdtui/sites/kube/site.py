@@ -1,0 +1,142 @@
+"""The site of a StatefulSet: reached by port-forwards, followed by a watch; other modules add the rest."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from etcdtui.errors import SiteError, UsageError
+from etcdtui.etcd.api import EtcdWriter, TlsMaterial
+from etcdtui.model.cluster import ClusterSnapshot, Node
+from etcdtui.model.events import Event
+from etcdtui.model.health import Finding
+from etcdtui.model.severity import Severity
+from etcdtui.sites.kube import rights
+from etcdtui.sites.kube.drift import drift
+from etcdtui.sites.kube.forward import Forward
+from etcdtui.sites.kube.logs import KubeLogs
+from etcdtui.sites.kube.scripts import KubeScripts
+from etcdtui.sites.kube.tunnel import tunnelled
+from etcdtui.sites.urls import is_tls, target
+
+CONNECT = 5.0
+"""Seconds that making the ways to all pods may take, unless told otherwise."""
+
+
+class KubeSite(KubeScripts, KubeLogs):
+    """etcd that runs as the pods of a StatefulSet; see `KubeBase` for the arguments."""
+
+    def connect(self, timeout: float = CONNECT) -> str:
+        """Reach the API server, find the StatefulSet and make the ways to its pods.
+
+        Args:
+            timeout: seconds that making the ways may take; those that take longer are made when needed.
+
+        Returns:
+            What was found, in a line.
+
+        Raises:
+            SiteError: see `etcdtui.sites.kube.link.Link`.
+        """
+        link = self.link()
+        picture = self.look()
+        running = [name for name in self._names(picture.ordinals) if name in picture.pods]
+        threads = [
+            threading.Thread(target=self._way_to(name).prepare, name=f"way-{name}", daemon=True)
+            for name in running
+        ]
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            thread.start()
+        # What the first reading needs is imported meanwhile.
+        import etcdtui.etcd.rpc  # noqa: F401
+
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return f"StatefulSet {link.namespace}/{picture.sentence()}, context {link.access.context}"
+
+    def connect_and_ask(self) -> str:
+        """`connect`, and ask for our rights meanwhile: those that are missing become news."""
+        link = self.link()
+
+        def ask() -> None:
+            for lacking in rights.missing(link.api, link.namespace):
+                self.chronicle.tell(Severity.WARNING, f"may not {lacking}")
+
+        threading.Thread(target=ask, name="etcdtui-rights", daemon=True).start()
+        return self.connect()
+
+    def _way_to(self, pod: str, port: int = 0) -> Forward:
+        link = self.link()
+        return self._forwards.to(link.access, link.namespace, pod, port or self.picture().etcd.client_port)
+
+    def seeds(self) -> tuple[str, ...]:
+        """The client URLs of the pods; none before the StatefulSet was read."""
+        picture = self._picture
+        if picture is None:
+            return ()
+        return tuple(picture.etcd.client_url(p, tls=self._secure()) for p in self._names(picture.ordinals))
+
+    def _names(self, ordinals: tuple[int, ...]) -> list[str]:
+        etcd = self.picture().etcd
+        return [etcd.pod(ordinal) for ordinal in ordinals]
+
+    def _secure(self) -> bool:
+        return self._material() is not None or self.picture().etcd.tls
+
+    def _material(self) -> TlsMaterial | None:
+        return self._tls or (self._link.tls if self._link is not None else None)
+
+    def dial(self, url: str) -> EtcdWriter:
+        """The API of a member, through a port-forward to the pod that its URL names.
+
+        In TLS the pod's own name is checked, the one in the URL, unless the profile names another.
+
+        Raises:
+            SiteError: the URL is no endpoint or names no pod, or nothing is known of the pods yet.
+        """
+        from dataclasses import replace
+
+        from etcdtui.etcd.rpc import dial
+
+        if self._link is None or self._picture is None:
+            raise SiteError(f"{self.name}: the pods are not known yet")
+        pod, port = self.pod_of(url)
+        try:
+            asked = target(url, self._material() if is_tls(url) else None, self._credentials)
+        except UsageError as error:
+            raise SiteError(error.message) from None
+        forward = self._way_to(pod, port)
+        return tunnelled(dial(replace(asked, address=f"unix:{forward.address}")), forward)
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The pods, and those that the StatefulSet had before they were stopped.
+
+        Raises:
+            SiteError: the API server is not reached or the StatefulSet is gone.
+        """
+        picture = self.look()
+        self.chronicle.read(self.link())
+        return picture.nodes(tls=self._secure())
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back whenever a pod came, went or changed."""
+        self._callbacks.append(callback)
+
+    def news(self) -> tuple[Event, ...]:
+        """What Kubernetes told of the set and its pods since the last time."""
+        return self.chronicle.take()
+
+    def note(self) -> str:
+        """Pods ready and wanted, and the disruptions that are allowed."""
+        return self._picture.note() if self._picture is not None else ""
+
+    def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
+        """Where replicas, pods, claims and members do not agree."""
+        return drift(self._picture, snapshot) if self._picture is not None else ()
+
+    def examine(self, read_only: bool) -> tuple[Finding, ...]:
+        """The rights that are used, each granted or not."""
+        link = self.link()
+        return rights.examine(link.api, link.namespace, read_only)

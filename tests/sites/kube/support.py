@@ -1,0 +1,87 @@
+"""What the tests of the Kubernetes site share: sites and sessions on a namespace."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
+from etcdtui.ops.audit import AuditLog
+from etcdtui.ops.plan import Outcome
+from etcdtui.ops.store import PlanStore
+from etcdtui.runtime.session import Session
+from etcdtui.sites.kube.link import Where
+from etcdtui.sites.kube.site import KubeSite
+from tests.runtime.watch import Watch, settled
+from tests.support.kube import Place
+
+
+def where(place: Place, **more: Any) -> Where:
+    kubeconfig = Path(place.kube.kubeconfig) if place.kube.kubeconfig else None
+    return Where(**{"context": place.kube.context, "namespace": place.name, "kubeconfig": kubeconfig, **more})
+
+
+@contextlib.contextmanager
+def site_on(place: Place, **more: Any) -> Iterator[KubeSite]:
+    site = KubeSite("test", where(place, **more))
+    try:
+        site.connect()
+        yield site
+    finally:
+        site.close()
+
+
+class Console:
+    """A session and what it showed."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.watch = Watch()
+        self.since = 0.0
+        session.subscribe(self.watch)
+
+    def until(self, wanted: Callable[[ClusterSnapshot], bool], timeout: float = 30) -> ClusterSnapshot:
+        return self.watch.until(wanted, timeout, self.since)[1]
+
+    def from_now(self) -> None:
+        """What was seen before does not count any more."""
+        self.since = time.monotonic()
+
+    def ready(self, count: int) -> ClusterSnapshot:
+        return self.until(lambda shot: settled(count)(shot) and len(shot.nodes) == count)
+
+    def row(self, name: str) -> EndpointRow:
+        row = self.session.fresh(5).find(name)
+        assert row is not None
+        return row
+
+    def do(self, action: str, name: str = "", **options: Any) -> str:
+        """Carry an action out; its last message. It must succeed."""
+        plan = self.session.prepare(action, self.row(name) if name else None, options)
+        result = self.session.execute(plan)
+        assert result.outcome is Outcome.DONE, result.message
+        return result.message
+
+    def told(self) -> list[str]:
+        return [event.text for event in self.session.events()]
+
+
+@contextlib.contextmanager
+def console_on(place: Place, root: Path, **more: Any) -> Iterator[Console]:
+    session = Session(
+        KubeSite("test", where(place, **more)),
+        profile="test",
+        refresh=0.5,
+        timeout=2.0,
+        audit=AuditLog(root / "audit.jsonl"),
+        store=PlanStore(root / "plans"),
+    )
+    console = Console(session)
+    session.start()
+    try:
+        yield console
+    finally:
+        session.close()

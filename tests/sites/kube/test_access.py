@@ -1,0 +1,136 @@
+"""Kubeconfigs as kubectl reads them: real files, real plug-ins, every mistake in one line."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from etcdtui.errors import SiteError
+from etcdtui.sites.kube.access import Access, open_access
+
+
+def kubeconfig(file: Path, name: str, user: dict[str, Any] | None = None, **context: str) -> Path:
+    """A file with one context of that name, current unless told otherwise."""
+    current = context.pop("current", name)
+    file.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": name, "cluster": {"server": f"https://{name}.example:6443"}}],
+                "users": [{"name": name, "user": user or {"token": f"token-of-{name}"}}],
+                "contexts": [{"name": name, "context": {"cluster": name, "user": name, **context}}],
+                **({"current-context": current} if current else {}),
+            }
+        )
+    )
+    return file
+
+
+def opened(tmp_path: Path, files: str | Path = "", context: str = "", **environ: str) -> Access:
+    keys = tmp_path / "keys"
+    keys.mkdir(exist_ok=True)
+    environ = {"KUBECONFIG": str(files), **environ}
+    return open_access(context, None, keys=keys, environ=environ)
+
+
+def refusal(tmp_path: Path, files: str | Path, context: str = "") -> str:
+    with pytest.raises(SiteError) as refused:
+        opened(tmp_path, files, context).headers()
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def plugin(tmp_path: Path, body: str) -> dict[str, Any]:
+    script = tmp_path / "plugin"
+    script.write_text(f"#!/bin/sh\n{body}\n")
+    script.chmod(0o755)
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": str(script),
+            "env": [{"name": "WHO", "value": "me"}],
+        }
+    }
+
+
+def test_several_files_are_merged_and_the_first_current_context_counts(tmp_path: Path) -> None:
+    first = kubeconfig(tmp_path / "one", "one", namespace="etcd")
+    second = kubeconfig(tmp_path / "two", "two")
+    files = os.pathsep.join(map(str, (first, tmp_path / "absent", second)))
+    found = opened(tmp_path, files)
+    assert (found.context, found.namespace) == ("one", "etcd")
+    assert found.headers() == [("authorization", "Bearer token-of-one")]
+    other = opened(tmp_path, files, "two")
+    assert (other.configuration.host, other.namespace) == ("https://two.example:6443", "")
+
+
+def test_mistakes_name_the_file_and_the_way_out(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "config", "prod", current="")
+    assert (
+        refusal(tmp_path, file) == f"kubeconfig {file}: no context is the current one (give --context prod)"
+    )
+    assert "there is no context 'dev' (there is prod)" in refusal(tmp_path, file, "dev")
+    assert "there is no kubeconfig" in refusal(tmp_path, tmp_path / "absent")
+    (tmp_path / "broken").write_text("contexts: [}")
+    assert str(tmp_path / "broken") in refusal(tmp_path, tmp_path / "broken")
+    (tmp_path / "list").write_text("- a\n- b\n")
+    assert str(tmp_path / "list") in refusal(tmp_path, tmp_path / "list")
+
+
+def test_impersonation_becomes_headers(tmp_path: Path) -> None:
+    user = {"token": "t", "as": "jane", "as-groups": ["ops", "dev"], "as-user-extra": {"why": ["drill"]}}
+    headers = opened(tmp_path, kubeconfig(tmp_path / "c", "c", user)).headers()
+    assert headers[1:] == [
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Group", "ops"),
+        ("Impersonate-Group", "dev"),
+        ("Impersonate-Extra-why", "drill"),
+    ]
+
+
+def test_exec_plugin_gives_a_token_and_another_one_when_it_has_expired(tmp_path: Path) -> None:
+    body = (
+        'echo x >> "$0.calls"\n'
+        'n=$(wc -l < "$0.calls")\n'
+        'echo "{\\"kind\\": \\"ExecCredential\\", \\"status\\": {\\"token\\": \\"$WHO-$n\\",'
+        ' \\"expirationTimestamp\\": \\"2020-01-01T00:00:00Z\\"}}"'
+    )
+    found = opened(tmp_path, kubeconfig(tmp_path / "c", "c", plugin(tmp_path, body)))
+    tokens = {dict(found.headers())["authorization"] for _ in range(2)}
+    assert len(tokens) == 2 and all(token.startswith("Bearer me-") for token in tokens)
+
+
+def test_exec_plugin_that_gives_a_certificate_has_it_written_for_us_alone(tmp_path: Path) -> None:
+    body = """echo '{"status": {"clientCertificateData": "CERT", "clientKeyData": "KEY"}}'"""
+    found = opened(tmp_path, kubeconfig(tmp_path / "c", "c", plugin(tmp_path, body)))
+    key = Path(found.configuration.key_file)
+    assert (key.read_text(), stat.S_IMODE(key.stat().st_mode), key.parent) == (
+        "KEY",
+        0o600,
+        tmp_path / "keys",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("echo 'please log in' >&2; exit 3", "ended with 3: please log in"),
+        ("echo hello", "printed no ExecCredential"),
+        ("echo '{\"status\": {}}'", "gave neither a token nor a certificate"),
+    ],
+)
+def test_exec_plugin_that_fails_is_named_with_what_it_said(tmp_path: Path, body: str, said: str) -> None:
+    file = kubeconfig(tmp_path / "c", "c", plugin(tmp_path, body))
+    assert said in refusal(tmp_path, file)
+
+
+def test_exec_plugin_that_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
+    user = {"exec": {"command": "/nowhere/login", "installHint": "brew install login"}}
+    text = refusal(tmp_path, kubeconfig(tmp_path / "c", "c", user))
+    assert "exec plug-in /nowhere/login: No such file or directory (brew install login)" in text

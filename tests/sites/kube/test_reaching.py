@@ -1,0 +1,247 @@
+"""Reaching etcd in a real Kubernetes: what is shown is what kubectl says, by sockets for us alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from etcdtui.errors import EtcdtuiError, SiteError
+from etcdtui.model.cluster import State
+from etcdtui.sites.kube.site import KubeSite
+from tests.cli.command import Cli
+from tests.sites.kube.support import console_on, site_on, where
+from tests.support.kube import CHECKOUT, Kube, Place, wait_until
+from tests.support.pki import make_pki
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(180)]
+
+
+def test_pods_members_and_claims_are_what_kubectl_says(three: Place, tmp_path: Path) -> None:
+    with console_on(three, tmp_path) as console:
+        shot = console.ready(3)
+        assert {m.id for m in shot.members} == {m["ID"] for m in three.members()}
+        assert [r.name for r in shot.rows] == ["etcd-0", "etcd-1", "etcd-2"]
+        assert [r.state for r in shot.rows].count(State.LEADER) == 1
+        pods = three.pods()
+        for row in shot.rows:
+            assert row.node is not None and row.node.run.startswith(pods[row.name]["metadata"]["uid"])
+            facts = dict(row.node.facts)
+            assert facts["claim"] == f"data-{row.name} 1Gi"
+            assert facts["Kubernetes node"] == pods[row.name]["spec"]["nodeName"]
+        assert shot.site_note == f"{three.name}/etcd 3/3 ready, PDB allows 1"
+        report = console.session.check_health()
+        assert [f.message for f in report.findings if f.check == "drift"] == [
+            "replicas, pods, claims and members agree"
+        ]
+
+
+def test_forwards_end_on_sockets_that_others_cannot_reach_and_leave_nothing(three: Place) -> None:
+    with site_on(three) as site:
+        url = site.seeds()[0]
+        endpoint = site.dial(url)
+        assert endpoint.status(5).version.startswith("3.")
+        place = Path(endpoint.target.address.removeprefix("unix:"))
+        assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(place.stat().st_mode) == 0o600
+        endpoint.close()
+    assert not place.parent.exists()
+
+
+def test_url_that_names_no_pod_is_refused_in_words(three: Place) -> None:
+    with site_on(three) as site, pytest.raises(SiteError, match="names no pod of StatefulSet etcd"):
+        site.dial("http://localhost:2379")
+
+
+def test_a_pods_death_shows_within_a_second_and_the_next_one_answers_by_itself(
+    three: Place, tmp_path: Path
+) -> None:
+    with console_on(three, tmp_path) as console:
+        before = {r.name: r.node.run for r in console.ready(3).rows if r.node}
+        threading.Thread(
+            target=three.run, args=("delete", "pod", "etcd-2", "--grace-period=0", "--force"), daemon=True
+        ).start()
+        wait_until(lambda: "etcd-2" not in three.ready(), "kubectl sees it go", 20, 0.02)
+        gone = time.monotonic()
+
+        def seen() -> bool:
+            row = console.session.snapshot().find("etcd-2")
+            renewed = row is not None and row.node is not None and row.node.run != before["etcd-2"]
+            return row is None or not row.reading.answered or renewed
+
+        wait_until(seen, "the console sees it go", 10, 0.01)
+        assert time.monotonic() - gone < 1.0
+        three.wait_ready(3)
+        console.from_now()
+        shot = console.ready(3)
+        row = shot.find("etcd-2")
+        assert row is not None and row.node is not None and row.node.run != before["etcd-2"]
+        wait_until(lambda: any("etcd-2: Started" in t for t in console.told()), "Kubernetes' own events")
+
+
+def test_the_set_is_found_when_it_is_the_only_one(three: Place) -> None:
+    with site_on(three) as site:
+        assert site.link().name == "etcd"
+    text = _refused(three, statefulset="db")
+    assert text == f"there is no StatefulSet 'db' in namespace {three.name} (there is etcd)"
+
+
+def test_several_candidates_are_listed_in_one_line(place: Place) -> None:
+    objects = [o for o in place.manifests("config-files") if o["kind"] == "StatefulSet"]
+    for name in ("one", "two"):
+        objects[0]["metadata"]["name"] = name
+        objects[0]["spec"]["replicas"] = 0
+        place.apply(objects)
+    text = _refused(place)
+    assert f"several StatefulSets run etcd: {place.name}/one, {place.name}/two" in text
+    assert "--statefulset" in text
+
+
+def _refused(place: Place, **more: str) -> str:
+    site = KubeSite("test", where(place, **more))
+    try:
+        with pytest.raises(EtcdtuiError) as refused:
+            site.connect()
+        return str(refused.value)
+    finally:
+        site.close()
+
+
+def test_log_tail_follow_and_the_run_before(three: Place) -> None:
+    with site_on(three) as site:
+        assert any("etcd-version" in line for line in site.log_tail("etcd-0", 500))
+        assert site.log_previous("etcd-0", 10) == ()
+        got: list[str] = []
+        follower = threading.Thread(
+            target=lambda: got.extend(site.log_follow("etcd-0", lambda: bool(got))), daemon=True
+        )
+        follower.start()
+        endpoint = site.dial(site.seeds()[0])
+        # A compaction is logged; the follower is given some, for it may begin later than the first.
+        for _ in range(50):
+            endpoint.compact(endpoint.put(b"k", b"v", 5), 5)
+            follower.join(0.2)
+            if not follower.is_alive():
+                break
+        assert not follower.is_alive() and got
+        endpoint.close()
+
+
+# -- rights ------------------------------------------------------------------------------------
+
+
+def as_somebody(place: Place, file: Path, rules: list[dict[str, object]]) -> Path:
+    """A kubeconfig that impersonates a user with these rights in the namespace."""
+    place.apply(
+        [
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "Role",
+                "metadata": {"name": "few", "namespace": place.name},
+                "rules": rules,
+            },
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "RoleBinding",
+                "metadata": {"name": "few", "namespace": place.name},
+                "subjects": [{"kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"}],
+                "roleRef": {"kind": "Role", "name": "few", "apiGroup": "rbac.authorization.k8s.io"},
+            },
+        ]
+    )
+    config = json.loads(place.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
+    config["users"][0]["user"]["as"] = "jane"
+    file.write_text(yaml.safe_dump(config))
+    file.chmod(0o600)
+    return file
+
+
+def test_missing_rights_are_named_and_the_rest_goes_on(three: Place, tmp_path: Path) -> None:
+    rules: list[dict[str, object]] = [
+        {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get", "list"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]},
+    ]
+    file = as_somebody(three, tmp_path / "kubeconfig", rules)
+    with console_on(three, tmp_path, kubeconfig=file) as console:
+        shot = console.ready(3)
+        assert "may not list persistentvolumeclaims" in shot.site_note
+        with pytest.raises(EtcdtuiError, match=r"not permitted: .*cannot delete resource"):
+            site = console.session.site
+            assert isinstance(site, KubeSite)
+            site.restart_node("etcd-1")
+    cli = Cli(tmp_path / "home", {"KUBECONFIG": str(file)})
+    done = cli("doctor", "--context", three.kube.context, "-n", three.name)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert f"ok: rights: may list pods in namespace {three.name}" in lines
+    wanted = f"may not watch pods in namespace {three.name}: needed to see a pod's death at once"
+    assert f"warning: rights: {wanted}" in lines
+
+
+def test_without_port_forward_the_reason_is_the_right_that_is_missing(three: Place, tmp_path: Path) -> None:
+    rules: list[dict[str, object]] = [
+        {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    ]
+    file = as_somebody(three, tmp_path / "kubeconfig", rules)
+    cli = Cli(tmp_path / "home", {"KUBECONFIG": str(file)})
+    name = ("--context", three.kube.context, "-n", three.name, "--statefulset", "etcd")
+    done = cli("status", *name)
+    assert done.returncode == 1
+    assert "not permitted" in done.stdout and "pods/portforward" in done.stdout
+    assert "? unknown" in done.stdout and "down" not in done.stdout
+    doctor = cli("doctor", *name)
+    assert doctor.returncode == 1
+    assert "critical: rights: may not create pods/portforward" in doctor.stdout
+
+
+def documented_rules() -> list[list[dict[str, object]]]:
+    """The rules of the roles in the documentation, read-only and operating."""
+    text = (CHECKOUT / "docs" / "kubernetes.md").read_text()
+    roles = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(apiVersion: rbac.*?)```", text, re.S)]
+    assert [role["metadata"]["name"] for role in roles] == ["etcdtui-read-only", "etcdtui-operating"]
+    return [role["rules"] for role in roles]
+
+
+def test_the_documented_roles_are_enough_and_no_more_is_needed(three: Place, tmp_path: Path) -> None:
+    reading, acting = documented_rules()
+    cli = Cli(tmp_path / "home")
+    name = ("--context", three.kube.context, "-n", three.name)
+    for rules, words in ((reading, ("doctor", "--read-only")), ([*reading, *acting], ("doctor",))):
+        cli.env["KUBECONFIG"] = str(as_somebody(three, tmp_path / "kubeconfig", rules))
+        done = cli(*words, *name)
+        assert done.returncode == 0 and "may not" not in done.stdout, done.stdout + done.stderr
+    done = cli("restart", "etcd-1", *name, "--yes")
+    assert done.returncode == 0, done.stderr
+
+
+# -- TLS ---------------------------------------------------------------------------------------
+
+
+def test_the_pods_own_name_is_checked_in_tls_with_a_certificate_of_a_secret(
+    kube: Kube, place: Place, tmp_path: Path
+) -> None:
+    pki = make_pki(tmp_path / "pki", dns=(place.host("etcd-0"), "localhost"))
+    parts = {
+        "ca.pem": pki.ca,
+        "server.pem": pki.server_cert,
+        "server-key.pem": pki.server_key,
+        "client.pem": pki.client_cert,
+        "client-key.pem": pki.client_key,
+    }
+    files = [f"--from-file={name}={path}" for name, path in parts.items()]
+    place.run("create", "secret", "generic", "etcd-tls", *files)
+    place.config_files(2, tls=True)
+    place.wait_ready(2)
+    with console_on(place, tmp_path, secret="etcd-tls") as console:
+        shot = console.until(lambda s: len(s.rows) == 2 and all(r.reading.read_at for r in s.rows))
+        rows = {row.endpoint.split("//")[1].split(".")[0]: row for row in shot.rows}
+        assert rows["etcd-0"].reading.answered and rows["etcd-0"].endpoint.startswith("https://")
+        assert "is for another name" in rows["etcd-1"].reading.reason

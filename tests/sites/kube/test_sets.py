@@ -1,0 +1,141 @@
+"""Reading StatefulSets, pods and the drift between them: the lab's manifests, states as servers tell them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
+from etcdtui.sites.kube.drift import drift
+from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
+from tests.support.kube import MANIFESTS
+
+
+def manifest(folder: str, **changes: Any) -> dict[str, Any]:
+    texts = "\n---\n".join(file.read_text() for file in sorted((MANIFESTS / folder).glob("*.yaml")))
+    found = next(o for o in yaml.safe_load_all(texts) if o and o["kind"] == "StatefulSet")
+    found["metadata"] = {**found["metadata"], "namespace": "shop", **changes.pop("metadata", {})}
+    found["spec"].update(changes)
+    return dict(found)
+
+
+def test_self_managing_set_is_recognised_with_the_ordinal_its_scripts_begin_at() -> None:
+    found = read_set(manifest("self-managed"))
+    assert (found.scripted, found.initial_size, found.container) == (True, 3, "etcd")
+    assert (found.client_port, found.peer_port, found.service) == (2379, 2380, "etcd")
+    assert found.host("etcd-3") == "etcd-3.etcd.shop.svc.cluster.local"
+    assert found.claim_names("etcd-3") == ("datadir-etcd-3",)
+    assert found.config_map == ""
+
+
+def test_set_with_a_file_for_every_pod_is_recognised() -> None:
+    found = read_set(manifest("config-files"))
+    assert (found.config_map, found.config_file, found.scripted) == ("etcd-config", "{pod}.yaml", False)
+
+
+def test_stopped_nodes_are_remembered_by_the_annotation() -> None:
+    found = read_set(
+        manifest("config-files", replicas=1, metadata={"annotations": {"etcdtui/stopped-from": "3"}})
+    )
+    assert (found.replicas, found.size) == (1, 3)
+    names = [(n.name, n.run_state) for n in Picture(found, {}).nodes(tls=False)]
+    assert names == [(f"etcd-{i}", RunState.STOPPED) for i in range(3)]
+
+
+def test_only_sets_that_run_etcd_are_candidates() -> None:
+    other = manifest("config-files")
+    containers = [{"name": "web", "image": "example/nginx:1"}]
+    other["spec"]["template"]["spec"]["containers"] = containers
+    assert runs_etcd(manifest("config-files"))
+    assert not runs_etcd(other)
+    containers.append({"name": "db", "image": "registry:5000/a/etcd:v3.6.1"})
+    assert runs_etcd(other)
+
+
+def pod(name: str = "etcd-0", **status: Any) -> dict[str, Any]:
+    container = status.pop("container", {"state": {"running": {}}})
+    deleted = {"deletionTimestamp": "2024-01-01T00:00:00Z"} if status.pop("deleted", False) else {}
+    return {
+        "metadata": {"name": name, "uid": name, "creationTimestamp": "2024-01-01T00:00:00Z", **deleted},
+        "spec": {"containers": [{"name": "etcd", "image": "etcd:v3.5.1"}]},
+        "status": {
+            "phase": "Running",
+            "containerStatuses": [{"name": "etcd", "restartCount": 0, **container}],
+            **status,
+        },
+    }
+
+
+READY = [{"type": "Ready", "status": "True"}]
+
+
+@pytest.mark.parametrize(
+    ("made", "state", "words"),
+    [
+        (pod(conditions=READY), RunState.RUNNING, "Running, ready"),
+        (pod(), RunState.RUNNING, "Running, not ready"),
+        (pod(deleted=True), RunState.RUNNING, "terminating (Running)"),
+        (
+            pod(container={"state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}}),
+            RunState.FAILED,
+            "CrashLoopBackOff",
+        ),
+        (
+            pod(container={"state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}}),
+            RunState.FAILED,
+            "ImagePullBackOff",
+        ),
+        (
+            pod(container={"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),
+            RunState.FAILED,
+            "ended: OOMKilled 137",
+        ),
+        (
+            pod(
+                phase="Failed", reason="Evicted", message="The node was low on memory.", containerStatuses=[]
+            ),
+            RunState.FAILED,
+            "Failed Evicted The node was low on memory.",
+        ),
+        (pod(phase="Pending", containerStatuses=[]), RunState.STARTING, "Pending"),
+    ],
+)
+def test_pod_states_in_words(made: dict[str, Any], state: RunState, words: str) -> None:
+    found = pod_state(made, "etcd")
+    assert (found.run_state, found.words) == (state, words)
+
+
+def member(number: int, name: str = "", pod: str = "") -> Member:
+    host = f"{pod or f'etcd-{number}'}.etcd.shop.svc.cluster.local"
+    return Member(number + 1, name or f"etcd-{number}", (f"http://{host}:2380",), (f"http://{host}:2379",))
+
+
+def picture(replicas: int, pods: list[dict[str, Any]], claims: list[str]) -> Picture:
+    etcd = read_set(manifest("self-managed", replicas=replicas))
+    budget = {"metadata": {"name": "etcd-pdb"}, "spec": {"minAvailable": 2}}
+    return Picture(etcd, {p["metadata"]["name"]: p for p in pods}, {claim: {} for claim in claims}, (budget,))
+
+
+def drifts(picture: Picture, members: list[Member]) -> list[str]:
+    shot = ClusterSnapshot("t", members=tuple(members), members_known=True)
+    return [finding.message for finding in drift(picture, shot)]
+
+
+def test_drift_names_each_mismatch_with_its_remedy() -> None:
+    pods, claims = [pod(f"etcd-{i}") for i in range(3)], [f"datadir-etcd-{i}" for i in range(3)]
+    members = [member(i) for i in range(3)]
+    assert drifts(picture(3, pods, claims), members) == ["replicas, pods, claims and members agree"]
+    (ghost,) = drifts(picture(3, pods, claims), [*members, member(3)])
+    assert "member etcd-3 (4) has no pod" in ghost and "remove the member" in ghost
+    (stale,) = drifts(picture(3, pods, [*claims, "datadir-etcd-3"]), members)
+    assert "datadir-etcd-3 holds the data of a removed member" in stale and "delete the claim" in stale
+    broken = {"restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    looping = pod("etcd-3", container=broken)
+    loop, *_ = drifts(picture(4, [*pods, looping], [*claims, "datadir-etcd-3"]), members)
+    assert "etcd-3 fails again and again (5 restarts" in loop and "scale to 3" in loop
+    stranger, *_ = drifts(picture(4, [*pods, pod("etcd-3")], claims), members)
+    assert "pod etcd-3 runs and belongs to no member" in stranger
+    assert any("keeps 2 of 5 pods, quorum is 3" in text for text in drifts(picture(5, pods, claims), members))
