@@ -31,6 +31,8 @@ class Operation:
     prepare: Callable[[Stage], None] = _nothing
     grows: int = 0
     """How many members more (or fewer) there are once it is finished."""
+    undone: int = 0
+    """How many there may be fewer once it is undone: a removal cannot be taken back."""
     sizes: tuple[int, ...] = (3, 5)
     versions: tuple[str, ...] = ("3.4", "3.5")
     stops: bool = False
@@ -110,7 +112,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("shrink by two", lambda s: ["scale", str(s.size - 2)], grows=-2),
     Operation("remove a follower", lambda s: ["remove-member", s.follower()], grows=-1),
     Operation("remove the leader", lambda s: ["remove-member", s.leader()], grows=-1),
-    Operation("replace a dead member", lambda s: ["replace-member", s.notes["victim"]], _kill_and_wipe),
+    Operation(
+        "replace a dead member", lambda s: ["replace-member", s.notes["victim"]], _kill_and_wipe, undone=-1
+    ),
     Operation("update peer URLs", _another_port),
     Operation("compact", lambda _s: ["compact", "--keep", "10"], _fill),
     Operation("defragment", lambda _s: ["defrag", "--share", "0", "--free", "0"], _fill),

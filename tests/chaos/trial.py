@@ -195,8 +195,9 @@ def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
 def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome) -> None:
     """Members, nodes, writes and the time without quorum."""
     target = 1 if operation.shrinks_to_one else stage.size + operation.grows
+    least = min(stage.size + operation.undone, target)
     through = outcome.settled in ("done", "finished")
-    allowed = {target} if through else set(range(min(stage.size, target), max(stage.size, target) + 1))
+    allowed = {target} if through else set(range(least, max(stage.size, target) + 1))
     last = [""]
 
     def sound() -> bool:
