@@ -5,7 +5,8 @@
     ├── ConfigError              the configuration file is wrong: file, line, key            (2)
     ├── SiteError                the place where members run did not do what was asked       (1)
     │   ├── NodeError            one node refused or failed
-    │   └── NotOffered           this kind of site cannot do that at all                     (2)
+    │   ├── NotOffered           this kind of site cannot do that at all                     (2)
+    │   └── WayLost              an endpoint could not be asked (also Unreachable)
     ├── EtcdError                etcd answered with an error, or did not answer              (1)
     │   ├── Unreachable          nothing serves there: refused, reset, no route, bad TLS
     │   ├── DeadlineExceeded     no answer in time; a mutation may or may not have happened
@@ -98,6 +99,10 @@ class EtcdError(EtcdtuiError):
 
 class Unreachable(EtcdError):
     """Nothing serves etcd there: refused, reset, no route, TLS failed."""
+
+
+class WayLost(SiteError, Unreachable):
+    """The way to an endpoint is not there, so nobody knows how etcd is; nothing was sent."""
 
 
 class DeadlineExceeded(EtcdError):

@@ -38,7 +38,7 @@ def login(transport: paramiko.Transport, hop: Hop, secrets: Secrets) -> None:
     except BadAuthenticationType as answer:
         allowed = list(answer.allowed_types)
     for _ in range(4):  # a server may want several kinds, one after the other
-        further = _publickey(transport, hop, secrets, tried) if "publickey" in allowed else None
+        further = _publickey(transport, hop, secrets, tried) if hop.keys and "publickey" in allowed else None
         if further is None and {"keyboard-interactive", "password"} & set(allowed):
             further = _password(transport, hop, secrets, allowed, tried)
         if further is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from etcdtui.errors import NodeError
+from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
 from etcdtui.model.cluster import RunState
 from etcdtui.sites.ssh import facts as found
 from etcdtui.sites.ssh import probe
@@ -160,6 +161,20 @@ def _run(host: Host, command: Command) -> None:
     checked(run(command.argv), host.name)
 
 
+@contextlib.contextmanager
+def _sent(host: Host, what: str) -> Iterator[None]:
+    """After a command was sent: a host that is lost leaves its result unknown."""
+    try:
+        yield
+    except NodeError:
+        raise
+    except SiteError as error:
+        raise OutcomeUnknown(
+            f"{host.name}: {what} was sent, and then the host was lost: {error.message}",
+            "look before doing it again",
+        ) from None
+
+
 def _await(host: Host, done: Callable[[RunState, int | None], bool], timeout: float) -> RunState:
     deadline = time.monotonic() + timeout
     while True:
@@ -171,7 +186,7 @@ def _await(host: Host, done: Callable[[RunState, int | None], bool], timeout: fl
 
 def start(host: Host) -> str:
     """Start it; a failure that comes at once is an error with etcd's own last words."""
-    state, detail, pid = _state(host)
+    state, detail, _ = _state(host)
     control = control_of(host)
     if state in (RunState.RUNNING, RunState.STARTING, RunState.FROZEN):
         return f"{host.name}: runs already ({detail})"
@@ -181,6 +196,11 @@ def start(host: Host) -> str:
             "state how etcd is run (`unit`, `manifest` or `pid_file`) in the profile if that is meant",
         )
     _run(host, control.start(host))
+    with _sent(host, "the start"):
+        return _started(host)
+
+
+def _started(host: Host) -> str:
     state = _await(
         host, lambda s, p: s is RunState.FAILED or (s is RunState.RUNNING and p is not None), SETTLE
     )
@@ -188,11 +208,10 @@ def start(host: Host) -> str:
         # A process that is refused by its own data ends within a moment.
         state = _await(host, lambda s, _: s is not RunState.RUNNING, 0.4)
     host.look(deep=True)
+    _, detail, pid = _state(host)
     if state in (RunState.FAILED, RunState.STOPPED):
-        _, detail, _ = _state(host)
         words = last_words(host)
         raise NodeError(f"{host.name}: started and ended at once: {detail}" + (f": {words}" if words else ""))
-    _, _, pid = _state(host)
     return f"{host.name}: started" + (f" (pid {pid})" if pid else "")
 
 
@@ -215,16 +234,17 @@ def _end(host: Host, how: str, timeout: float, make: Callable[[Control, int | No
     restarts = host.facts.runs is Runs.SYSTEMD and host.unit_property("SubState") == "auto-restart"
     if pid is None and not waits and not restarts and state is not RunState.STARTING:
         return f"{host.name}: does not run"
-    if host.facts.runs is Runs.PROCESS:
+    if host.facts.runs is Runs.PROCESS and not host.stated.command:
         host.record()
     command = make(control, pid)
     _run(host, command)
     if state is RunState.FROZEN and pid is not None and host.facts.runs is not Runs.SYSTEMD:
         # It acts on SIGTERM only once it goes on; systemd sees to that itself.
         _run(host, Command(["kill", "-CONT", str(pid)], command.root))
-    _await(host, lambda _, p: p is None or p != pid, timeout)
-    host.look(deep=True)
-    _, detail, now = _state(host)
+    with _sent(host, "the signal"):
+        _await(host, lambda _, p: p is None or p != pid, timeout)
+        host.look(deep=True)
+        _, detail, now = _state(host)
     if now is not None and now == pid:
         hint = "wait, or kill it" if how == "stopped" else "look at its disk"
         raise NodeError(f"{host.name}: pid {pid} still runs {timeout:g} s after it was told to end", hint)

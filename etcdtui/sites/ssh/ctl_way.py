@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
+from etcdtui.errors import DeadlineExceeded, NodeError, OutcomeUnknown, SiteError
 from etcdtui.etcd.api import Credentials, EtcdWriter, Target
 from etcdtui.etcd.ctl import CtlEndpoint, Ran
 from etcdtui.sites.ssh.host import Host
@@ -44,7 +44,8 @@ def endpoint(url: str, host: Host, stated: HostFiles | None, credentials: Creden
         try:
             done = command(whole, stdin=stdin.encode(), timeout=timeout)
         except OutcomeUnknown as error:
-            raise SiteError(error.message) from None
+            # A change may have happened, so this is not a way that was never there.
+            raise DeadlineExceeded(error.message, error.hint) from None
         if done.code == 127:
             raise NodeError(f"{host.name}: forwarding is forbidden and there is no etcdctl either")
         return Ran(done.code, done.text, done.err)

@@ -97,17 +97,25 @@ def find(look: Look, stated: Stated, known: Facts, read: ReadFile) -> Facts:
         return _process(stated, process, known, read)
     if stated.unit:
         return _unit(stated.unit)
+    if process is not None and not process.unit and _strays(process, known):
+        return _unit(known.unit)
     if process is not None:
         # Which unit's process it is, if any, is for `with_unit` to see: sshd's may be named here.
         return _unit(process.unit) if process.unit else _process(stated, process, known, read)
     if known.runs is not Runs.UNKNOWN:
         return known
-    if len(look.candidates) == 1:
-        return _unit(look.candidates[0])
-    if look.candidates:
-        names = ", ".join(look.candidates)
+    enabled = [name for name, at_boot in look.candidates.items() if at_boot] or list(look.candidates)
+    if len(enabled) == 1:
+        return _unit(enabled[0])
+    if enabled:
+        names = ", ".join(enabled)
         return Facts(why=f"several units run etcd ({names}): name one as `unit` in the profile")
     return Facts(why="no etcd runs there and no unit or manifest of it was found")
+
+
+def _strays(process: Process, known: Facts) -> bool:
+    """Whether it runs on the data of a unit that is known, beside it."""
+    return known.runs is Runs.SYSTEMD and process.data_dir in ("", known.data_dir)
 
 
 def _unit(name: str) -> Facts:

@@ -42,6 +42,8 @@ class Hop:
     user: str = ""
     identity_files: tuple[str, ...] = ()
     certificate_files: tuple[str, ...] = ()
+    keys: bool = True
+    """Whether keys are offered at all (ssh's PubkeyAuthentication)."""
     identities_only: bool = False
     agent: str = ""
     """Socket of the agent; empty for the environment's, ``none`` for none."""

@@ -47,7 +47,7 @@ class Host:
         self._trouble = ("", 0.0)
         self._look: Look | None = None
         self._watch: Watch | None = None
-        self._uid = -1
+        self._failure = ("", "")
         self._deep = float("-inf")
         self._lock = threading.Lock()
 
@@ -108,9 +108,6 @@ class Host:
         return probe.parse(self._watch.ask(timeout))
 
     def _look_deep(self, timeout: float) -> Look:
-        if self._uid == -1:
-            text = self.shell.run(["id", "-u"], timeout=timeout).text.strip()
-            self._uid = int(text) if text.isdecimal() else -1
         look = self._once(self.facts, timeout, deep=True)
         facts = found.find(look, self.stated, self.facts, self._read)
         if facts.runs is Runs.SYSTEMD:
@@ -122,8 +119,6 @@ class Host:
         if not look.processes and not self.stated.states() and facts.runs is not Runs.STATIC_POD:
             # What was stopped from here is known better than what a unit that never ran would be.
             facts = self._recorded(facts)
-        if facts.data_dir != self.facts.data_dir:
-            look = self._once(facts, timeout, deep=True)
         self.facts = facts
         return look
 
@@ -142,7 +137,19 @@ class Host:
         except SiteError as error:
             return self._node(RunState.UNKNOWN, clean(error.message), None)
         state, detail, pid = describe(look, self.facts, self.stated, self.trouble)
+        if state is RunState.FAILED and (why := self._why_failed(look)):
+            detail = f"{detail}: {why}"
         return self._node(state, detail, pid)
+
+    def _why_failed(self, look: Look) -> str:
+        """What its log says of a failure, read once for each."""
+        from etcdtui.sites.ssh.logs import last_words
+
+        seen = look.unit.get("StateChangeTimestamp", "")
+        if self._failure[0] != seen:
+            with contextlib.suppress(OutcomeUnknown):
+                self._failure = (seen, last_words(self))
+        return self._failure[1]
 
     def _node(self, state: RunState, detail: str, pid: int | None) -> Node:
         facts = self.facts
@@ -154,7 +161,7 @@ class Host:
     @property
     def uid(self) -> int:
         """The number of our account there, -1 before it is known."""
-        return self._uid
+        return self.shell.uid
 
     def unit_property(self, name: str) -> str:
         """A property of the unit as of the last look."""

@@ -47,7 +47,10 @@ if [ "$deep" = 1 ]; then
     echo "host $(hostname 2>/dev/null)"
     for d in /etc/systemd/system /lib/systemd/system /usr/lib/systemd/system; do
         grep -lE '^ExecStart=.*[/ ]etcd([ "]|$)' "$d"/*.service 2>/dev/null
-    done | sed 's|.*/|candidate |' | sort -u
+    done | sed 's|.*/||' | sort -u | while read -r name; do
+        state=$(systemctl is-enabled "$name" 2>/dev/null)
+        [ "$state" = alias ] || echo "candidate $name $state"
+    done
 fi
 :
 """
@@ -81,6 +84,11 @@ class Process:
         return "kubepods" in self.cgroup or "kubelet" in self.cgroup
 
     @property
+    def data_dir(self) -> str:
+        """Its data directory, as far as a look tells."""
+        return flags(self.argv).get("data-dir") or variables(self.env).get("data-dir", "")
+
+    @property
     def frozen(self) -> bool:
         """Whether a signal has stopped it."""
         return self.state[:1] in ("T", "t")
@@ -99,8 +107,8 @@ class Look:
     data: str = ""
     """Whether the data directory exists: ``present``, ``absent``, ``hidden``; empty when not asked."""
     host: str = ""
-    candidates: list[str] = field(default_factory=list)
-    """Units whose ExecStart runs etcd."""
+    candidates: dict[str, bool] = field(default_factory=dict)
+    """Units whose ExecStart runs etcd, and whether they start at boot."""
 
 
 def arguments(unit: str, manifest: str, pidfile: str, data: str, *, deep: bool) -> list[str]:
@@ -137,7 +145,8 @@ def parse(text: str) -> Look:
         elif word == "host":
             look.host = rest
         elif word == "candidate":
-            look.candidates.append(rest)
+            name, _, enabled = rest.partition(" ")
+            look.candidates[name] = enabled.startswith("enabled")
         elif process is not None:
             _of_process(process, word, rest)
     return look

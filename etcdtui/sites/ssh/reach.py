@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from etcdtui.errors import DeadlineExceeded, EtcdtuiError, SiteError, Unreachable, UsageError
+from etcdtui.errors import DeadlineExceeded, EtcdtuiError, SiteError, Unreachable, UsageError, WayLost
 from etcdtui.etcd.api import Credentials, EtcdWriter, Target, TlsMaterial
 from etcdtui.sites.ssh.tunnel import Tunnel
 from etcdtui.sites.urls import target
@@ -69,7 +69,7 @@ class Ways(Protocol):
 class Reach:
     """An `EtcdWriter` whose way is made on the first call and made again when it was lost.
 
-    A host that is not reached is a SiteError, so that the endpoint is *unknown* and not *down*.
+    A host that is not reached is `WayLost`, so that the endpoint is *unknown* and not *down*.
     """
 
     def __init__(self, url: str, ways: Ways) -> None:
@@ -94,7 +94,12 @@ class Reach:
 
     def snapshot(self, timeout: float) -> Iterator[bytes]:
         """See `etcdtui.etcd.api.EtcdReader`."""
-        return self._ready(self._ways.carrier(self.target.url)).snapshot(timeout)
+        try:
+            return self._ready(self._ways.carrier(self.target.url)).snapshot(timeout)
+        except Unreachable:
+            raise
+        except SiteError as error:
+            raise WayLost(error.message, error.hint) from None
 
     def close(self) -> None:
         """Close tunnel and channel; does not wait."""
@@ -111,25 +116,35 @@ class Reach:
 
     def _guarded(self, name: str, *, reading: bool) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            host = self._ways.carrier(self.target.url)
-            for last in (False, True):
-                inner = self._ready(host)
-                try:
-                    answer = getattr(inner, name)(*args, **kwargs)
-                except (Unreachable, DeadlineExceeded) as error:
-                    reason = self._reason(host, error, reading)
-                    if isinstance(reason, Forbidden) and not last:
-                        self._ways.forbidden(host, reason.message)
-                        self._renew()
-                        continue
-                    if not isinstance(reason, SiteError):
-                        host.answered(reason.message)
-                    raise reason from None
-                host.answered()
-                return answer
-            raise AssertionError  # pragma: no cover - the second round returns or raises
+            try:
+                host = self._ways.carrier(self.target.url)
+                return self._call(host, name, args, kwargs, reading)
+            except Unreachable:
+                raise
+            except SiteError as error:
+                raise WayLost(error.message, error.hint) from None
 
         return call
+
+    def _call(
+        self, host: Host, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], reading: bool
+    ) -> Any:
+        for last in (False, True):
+            inner = self._ready(host)
+            try:
+                answer = getattr(inner, name)(*args, **kwargs)
+            except (Unreachable, DeadlineExceeded) as error:
+                reason = self._reason(host, error, reading)
+                if isinstance(reason, Forbidden) and not last:
+                    self._ways.forbidden(host, reason.message)
+                    self._renew()
+                    continue
+                if not isinstance(reason, SiteError):
+                    host.answered(reason.message)
+                raise reason from None
+            host.answered()
+            return answer
+        raise AssertionError  # pragma: no cover - the second round returns or raises
 
     def _reason(self, host: Host, error: Unreachable | DeadlineExceeded, reading: bool) -> EtcdtuiError:
         """What really happened: the tunnel knows more than gRPC, and the host may be gone."""

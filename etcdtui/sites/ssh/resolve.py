@@ -60,6 +60,7 @@ class Resolver:
     def _way(
         self, last: Spot, said: Said, default: Said, via: tuple[str, ...] | None, seen: tuple[str, ...]
     ) -> tuple[Hop, ...]:
+        asked = via is not None
         if last.host in seen:
             raise UsageError(f"the jump hosts of {clean(seen[0])} run in a circle: {clean(' > '.join(seen))}")
         options = self._config.options(
@@ -87,7 +88,8 @@ class Resolver:
                 identity_files=default.identity_files,
                 identities_only=default.identities_only, certificate_files=default.certificate_files,
             )  # fmt: skip
-            before += self._way(place, own, shared, further, (*seen, last.host))
+            # A host may be the jump host to itself with another account; ssh's file may not run in circles.
+            before += self._way(place, own, shared, further, seen if asked else (*seen, last.host))
         return (*before, hop)
 
     def _hop(self, last: Spot, said: Said, default: Said, options: Options) -> Hop:
@@ -118,6 +120,7 @@ class Resolver:
             identity_files=keys,
             certificate_files=paths(said.certificate_files or default.certificate_files
                                     or _texts(options, "certificatefile")),
+            keys=_text(options, "pubkeyauthentication").lower() != "no",
             identities_only=said.identities_only or default.identities_only
             or _text(options, "identitiesonly").lower() == "yes",
             agent=paths((_text(options, "identityagent"),))[0],

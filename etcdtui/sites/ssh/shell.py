@@ -61,6 +61,8 @@ class Shell:
         self.name = name
         self.link = link
         self.root = Root.UNKNOWN
+        self.uid = -1
+        """The number of the account, -1 before it is known."""
         self._secrets = secrets
         self._may_sudo = may_sudo
         self._lock = threading.Lock()
@@ -201,7 +203,9 @@ class Shell:
             if self.root is not Root.UNKNOWN:
                 return self.root
             done = self.run(["sh", "-c", "id -u; sudo -n true"])
-            if done.text.split()[:1] == ["0"]:
+            number = done.text.strip()
+            self.uid = int(number) if number.isdecimal() else -1
+            if self.uid == 0:
                 found = Root.IS
             elif not self._may_sudo or "not found" in done.err:
                 found = Root.NEVER

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -26,6 +27,7 @@ from etcdtui.sites.ssh.tunnel import make_directory
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
     from etcdtui.sites.ssh.link import Link
+    from etcdtui.sites.ssh.reach import Reach
 
 LOOK_WAIT = 1.3
 """Seconds one listing of the nodes waits for the slowest host."""
@@ -72,7 +74,8 @@ class SshSite:
         self._forbidden: set[str] = set()
         self._materials: dict[str, TlsMaterial | None] = {}
         self._material_lock = threading.Lock()
-        self._reaches: list[EtcdWriter] = []
+        # Whoever dialled closes it; here is only what to close on the way out.
+        self._reaches: weakref.WeakSet[Reach] = weakref.WeakSet()
         self._discovered = float("-inf")
         self.notes: tuple[str, ...] = ()
 
@@ -173,17 +176,16 @@ class SshSite:
         """The API of an endpoint, through the host it belongs to."""
         from etcdtui.sites.ssh.reach import Reach
 
-        reach = cast(EtcdWriter, Reach(url, self))
+        reach = Reach(url, self)
         with self._lock:
-            self._reaches.append(reach)
-        return reach
+            self._reaches.add(reach)
+        return cast(EtcdWriter, reach)
 
     def close(self) -> None:
         """End every tunnel and connection; does not wait."""
         with self._lock:
             self._closed = True
-            reaches, links = self._reaches, list(self._links.values())
-            self._reaches = []
+            reaches, links = list(self._reaches), list(self._links.values())
         for reach in reaches:
             reach.close()
         for link in reversed(links):
@@ -316,8 +318,6 @@ class SshSite:
             return
         finally:
             api.close()
-            with self._lock:
-                self._reaches.remove(api)
         first = spot(self._plan.hosts[0])
         for member in members:
             host = next((urlsplit(u).hostname for u in (*member.peer_urls, *member.client_urls)), None)
@@ -325,8 +325,12 @@ class SshSite:
                 text = f"[{host}]" if ":" in host else host
                 user = f"{first.user}@" if first.user else ""
                 port = f":{first.port}" if first.port else ""
-                with self._lock:
-                    self._open((f"{user}{text}{port}",))
+                try:
+                    with self._lock:
+                        self._open((f"{user}{text}{port}",))
+                except EtcdtuiError as error:
+                    self.notes += (f"{host}: {error.message}",)
+                known.add(host)
 
     # -- Startable, Killable, Logged -------------------------------------------------------------------
 

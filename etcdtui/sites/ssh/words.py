@@ -5,7 +5,6 @@ from __future__ import annotations
 from etcdtui.model.cluster import RunState
 from etcdtui.model.text import clean
 from etcdtui.sites.ssh import facts as found
-from etcdtui.sites.ssh import probe
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.probe import Look, Process
 
@@ -58,6 +57,9 @@ def _systemd(look: Look, facts: Facts, stated: Stated) -> tuple[RunState, list[s
     state = _STATES.get(active, RunState.UNKNOWN)
     if sub == "auto-restart":
         state = RunState.FAILED
+    elif state is RunState.STARTING and process is not None:
+        # A unit of type notify is activating until the cluster has a quorum; its process runs.
+        state = RunState.RUNNING
     since = unit.get("StateChangeTimestamp", "")
     words = [f"pid {process.pid}" if process and state is RunState.RUNNING else ""]
     words.append(f"{facts.unit} {active} ({sub})" + (f" since {since}" if since else ""))
@@ -79,7 +81,7 @@ def _strayed(
     look: Look, facts: Facts, state: RunState, words: list[str]
 ) -> tuple[RunState, list[str], Process | None]:
     """A unit that does not run, with an etcd on the same data beside it that does."""
-    strays = [p for p in look.processes if probe.flags(p.argv).get("data-dir") == facts.data_dir]
+    strays = [p for p in look.processes if p.data_dir in ("", facts.data_dir) and not p.in_pod]
     if strays:
         words.append(f"DRIFT: an etcd runs on its data outside of the unit, pid {strays[0].pid}")
         return RunState.RUNNING, words, strays[0]
@@ -108,7 +110,7 @@ def _process(look: Look, facts: Facts, stated: Stated) -> tuple[RunState, list[s
             "started by hand" if not stated.pid_file else f"pid file {stated.pid_file}",
         ]
         return RunState.RUNNING, words, process
-    others = [p for p in look.processes if probe.flags(p.argv).get("data-dir") == facts.data_dir]
+    others = [p for p in look.processes if p.data_dir == facts.data_dir]
     if others:
         words = [f"pid {others[0].pid}", f"DRIFT: the pid file {stated.pid_file} names another process"]
         return RunState.RUNNING, words, others[0]

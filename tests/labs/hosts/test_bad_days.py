@@ -20,6 +20,15 @@ TICKS = 3.2
 """Seconds: two ticks of the console's usual pace, a deadline of 1.5 s included."""
 
 
+FULL = """
+cd /var/lib/etcd && mv default kept && mkdir default
+mount -t tmpfs -o size=300m,nr_inodes=$(find kept | wc -l) tmpfs default
+cp -a kept/. default/
+"""
+"""A disk with the member's data and room for no file more."""
+EMPTY = "systemctl stop etcd; cd /var/lib/etcd && umount default && rmdir default && mv kept default"
+
+
 def row_of(snapshot: ClusterSnapshot, name: str) -> EndpointRow:
     found = snapshot.find(name)
     assert found is not None
@@ -175,9 +184,11 @@ def test_a_missing_binary_and_a_full_disk_are_said_by_the_start(lab: Lab, tmp_pa
         # systemd tries again by itself.
         seen.settled()
         seen.done("stop-node", "n2")
-        lab["n2"].run("sh", "-c", "mv /var/lib/etcd/default /var/lib/etcd/kept; mkdir /var/lib/etcd/default; "
-                      "mount -t tmpfs -o size=64k tmpfs /var/lib/etcd/default; "
-                      "chown etcd /var/lib/etcd/default")  # fmt: skip
-        result = seen.act("start-node", "n2")
-        assert "no space left on device" in result.message.lower(), result.message
-        lab["n2"].run("sh", "-c", "systemctl stop etcd; umount /var/lib/etcd/default")
+        lab["n2"].run("sh", "-c", FULL)
+        try:
+            result = seen.act("start-node", "n2")
+            assert "no space left on device" in result.message.lower(), result.message
+            seen.until(lambda s: "no space left" in (node.detail if (node := row_of(s, "n2").node) else ""))
+        finally:
+            lab["n2"].run("sh", "-c", EMPTY)
+        seen.done("start-node", "n2")

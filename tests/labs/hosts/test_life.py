@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from etcdtui.model.cluster import RunState
+from etcdtui.model.cluster import ClusterSnapshot, Node, RunState
 from etcdtui.ops.plan import Outcome
+from etcdtui.sites.ssh.site import SshSite
 from tests.labs.hosts.clusters import LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Answers, opened
@@ -19,6 +21,27 @@ from tests.support.sshd import keygen
 pytestmark = pytest.mark.timeout(150)
 MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 ASIDE = "/etc/kubernetes/etcd.yaml.stopped-by-etcdtui"
+
+
+def node_of(snapshot: ClusterSnapshot, name: str) -> Node:
+    row = snapshot.find(name)
+    assert row is not None
+    assert row.node is not None
+    return row.node
+
+
+def stopped(name: str, snapshot: ClusterSnapshot) -> bool:
+    return node_of(snapshot, name).run_state is RunState.STOPPED
+
+
+def detail_of(snapshot: ClusterSnapshot, name: str) -> str:
+    return node_of(snapshot, name).detail
+
+
+def collect(site: SshSite, node: str, stop: threading.Event, lines: list[str], came: threading.Event) -> None:
+    for line in site.log_follow(node, stop.is_set):
+        lines.append(line)
+        came.set()
 
 
 def test_systemd_static_pod_and_process_are_found_stopped_and_started(lab: Lab, tmp_path: Path) -> None:
@@ -34,7 +57,7 @@ def test_systemd_static_pod_and_process_are_found_stopped_and_started(lab: Lab, 
         for name in ("n1", "n2", "n3"):
             seen.done("stop-node", name, override="lab")
             assert lab[name].run("pgrep", "-x", "etcd", check=False) == ""
-            seen.until(lambda s, name=name: s.find(name).node.run_state is RunState.STOPPED)
+            seen.until(partial(stopped, name))
             if name == "n2":
                 assert lab["n2"].run("cat", ASIDE) == manifest
     # A console that was not there when they were stopped knows as well how to start them.
@@ -62,13 +85,7 @@ def test_logs_of_every_kind_are_read_and_followed(lab: Lab, tmp_path: Path) -> N
             stop = threading.Event()
             lines: list[str] = []
             came = threading.Event()
-
-            def follow(name: str = name, lines: list[str] = lines, stop: threading.Event = stop) -> None:
-                for line in seen.site.log_follow(name, stop.is_set):
-                    lines.append(line)
-                    came.set()
-
-            thread = threading.Thread(target=follow)
+            thread = threading.Thread(target=collect, args=(seen.site, name, stop, lines, came))
             thread.start()
             # Leadership changes are logged by every member.
             leader = seen.session.snapshot().leader_row
@@ -91,12 +108,12 @@ def test_drift_between_unit_process_and_data_is_said(lab: Lab, cluster: LabClust
         lab["n1"].run("sh", "-c", "set -a; . /etc/default/etcd; setsid runuser -u etcd -- /usr/bin/etcd "
                       ">/dev/null 2>&1 </dev/null & sleep 0.5")  # fmt: skip
         seen.site.hosts()["n1"].look(deep=True)
-        seen.until(lambda s: "outside of the unit" in s.find("n1").node.detail)
+        seen.until(lambda s: "outside of the unit" in detail_of(s, "n1"))
         lab["n1"].run("pkill", "-9", "-x", "etcd")
-        seen.until(lambda s: "it does not start at boot" in s.find("n1").node.detail)
+        seen.until(lambda s: "it does not start at boot" in detail_of(s, "n1"))
         lab["n1"].run("mv", "/var/lib/etcd/default", "/var/lib/etcd/kept")
         seen.site.hosts()["n1"].look(deep=True)
-        seen.until(lambda s: "/var/lib/etcd/default is missing" in s.find("n1").node.detail)
+        seen.until(lambda s: "/var/lib/etcd/default is missing" in detail_of(s, "n1"))
         result = seen.act("start-node", "n1")
         assert result.outcome is Outcome.FAILED
         assert "a member without data would start there" in result.message
@@ -107,11 +124,11 @@ def test_drift_between_unit_process_and_data_is_said(lab: Lab, cluster: LabClust
 def test_passwords_of_logins_and_of_sudo_are_asked_once(
     lab: Lab, cluster: LabCluster, tmp_path: Path
 ) -> None:
-    asker = Answers(**{"password of pat@n1": "pat-secret", "password of pat@n2": "pat-secret"})
-    hosts, none = ("pat@n1", "pat@n2", "n3"), tmp_path / "none"
+    asker = Answers(pat="pat-secret")
+    hosts = ("pat@n1", "pat@n2", "n3")
     config = tmp_path / "config"
     text = lab.ssh_config.read_text()
-    config.write_text(f"Host n1 n2\n    IdentityFile {none}\n" + text)
+    config.write_text("Host n1 n2\n    PubkeyAuthentication no\n" + text)
     with opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen:
         seen.settled()
         for name in ("n1", "n2", "n1"):
@@ -119,7 +136,7 @@ def test_passwords_of_logins_and_of_sudo_are_asked_once(
     kinds = [prompt.split(" of ")[0] for prompt in asker.prompts]
     assert sorted(kinds) == ["password", "password", "sudo password", "sudo password"]
     told = (tmp_path / "audit.jsonl").read_text() + "".join(
-        p.read_text() for p in (tmp_path / "plans").glob("*")
+        p.read_text() for p in (tmp_path / "plans").rglob("*") if p.is_file()
     )
     assert "pat-secret" not in told
     for name in ("n1", "n2"):
@@ -137,7 +154,7 @@ def test_two_jumps_with_accounts_of_their_own_and_a_seed_host(
     with opened(
         lab, tmp_path, hosts=(f"op@{lab['n3'].address}",), jump=("ops@10.213.0.2", "nosudo@10.213.1.11"),
         ssh_config=Path("/dev/null"), known_hosts=lab.known_hosts, identity_file=lab.key,
-        host_settings={"10.213.1.11": SshHost(identity_file=key)},
+        host_settings={"nosudo@10.213.1.11": SshHost(identity_file=key)},
     ) as seen:  # fmt: skip
         # The other hosts come from the member list.
         seen.settled()
