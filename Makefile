@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test check lint bench chaos tools pictures clean
+.PHONY: demo test check lint bench chaos lab-hosts tools pictures clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
@@ -29,6 +29,10 @@ SEED ?= 1
 SHARE ?= 1.0
 chaos: $(DEV) tools
 	$(BIN)/python -m tests.chaos --seed $(SEED) --share $(SHARE)
+
+# The jump host and three nodes under systemd that tests/labs/hosts boots: needs root and Debian, about a minute.
+lab-hosts: $(DEV)
+	$(BIN)/python -m tests.labs.hosts build
 
 # The README's pictures, drawn from a real cluster.
 pictures: $(DEV)

@@ -9,7 +9,8 @@ from etcdtui.errors import UsageError
 from etcdtui.sites.asking import Asker, Nobody
 from etcdtui.sites.ssh.facts import Stated
 from etcdtui.sites.ssh.hop import Said, Settings, spot
-from etcdtui.sites.ssh.site import Plan, SshSite
+from etcdtui.sites.ssh.plan import Plan
+from etcdtui.sites.ssh.site import SshSite
 from etcdtui.sites.ssh.tls import HostFiles
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
@@ -14,8 +15,8 @@ import paramiko
 from paramiko.ssh_exception import ChannelException, SSHException
 
 from etcdtui.errors import SiteError
-from etcdtui.model.text import clean
 from etcdtui.sites.ssh.auth import login
+from etcdtui.sites.ssh.faults import SILENT, in_words, refused
 from etcdtui.sites.ssh.hop import Hop
 from etcdtui.sites.ssh.known_hosts import known_kinds, verify
 from etcdtui.sites.ssh.secrets import Secrets
@@ -30,9 +31,6 @@ CHANNEL_TIMEOUT = 5.0
 # paramiko tells its troubles on stderr otherwise, which is the console's terminal.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 logging.getLogger("paramiko").propagate = False
-
-
-_SILENT = "it accepts the connection and says nothing: no SSH server there, or an overloaded one"
 
 
 class Status(StrEnum):
@@ -51,15 +49,23 @@ class Link:
 
     Args:
         via: the hop before; None when it is reached directly.
+        changed: told of another status, in this link's own thread: the one before and the new one.
     """
 
-    def __init__(self, hop: Hop, via: Link | None, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        hop: Hop,
+        via: Link | None,
+        secrets: Secrets,
+        changed: Callable[[Link, Status, Status], None] = lambda _link, _old, _new: None,
+    ) -> None:
         self.hop = hop
         self.via = via
         self.status = Status.IDLE
         self.reason = f"connecting to {hop.label}"
         self.reconnects = 0
         self._secrets = secrets
+        self._changed = changed
         self._transport: paramiko.Transport | None = None
         self._cv = threading.Condition()
         self._pinging = threading.Lock()
@@ -107,7 +113,7 @@ class Link:
         except ChannelException:
             raise
         except (SSHException, EOFError, OSError) as error:
-            raise SiteError(f"{host}:{port} does not answer {self.hop.label}: {_words(error)}") from None
+            raise SiteError(f"{host}:{port} does not answer {self.hop.label}: {in_words(error)}") from None
 
     def session(self, timeout: float) -> paramiko.Channel:
         """A channel to run a command in. Raises SiteError."""
@@ -115,7 +121,7 @@ class Link:
         try:
             return transport.open_session(timeout=timeout)
         except (SSHException, EOFError, OSError) as error:
-            raise SiteError(f"{self.hop.label}: no session: {_words(error)}") from None
+            raise SiteError(f"{self.hop.label}: no session: {in_words(error)}") from None
 
     def answers(self, timeout: float) -> bool:
         """Whether the server gives a sign of life within `timeout` seconds; callers share one question."""
@@ -193,8 +199,11 @@ class Link:
                 if transport is not None:
                     transport.close()
                 return
+            old = self.status
             self.status, self.reason, self._transport = status, reason, transport
             self._cv.notify_all()
+        if old is not status:
+            self._changed(self, old, status)
 
     def _stand(self, transport: paramiko.Transport) -> None:
         """Watch the connection until it is lost, asking for signs of life."""
@@ -241,7 +250,7 @@ class Link:
             _prefer(transport, known_kinds(hop.known_hosts, hop.key_name))
             transport.start_client(timeout=hop.connect_timeout)
             if not transport.initial_kex_done:
-                raise SiteError(f"{hop.label}: {_SILENT}")
+                raise SiteError(f"{hop.label}: {SILENT}")
             key = transport.get_remote_server_key()
             try:
                 verify(hop, key.get_name(), key.asbytes(), self._secrets.asker)
@@ -253,7 +262,7 @@ class Link:
             raise
         except (SSHException, EOFError, OSError) as error:
             _shut(transport, sock)
-            raise SiteError(f"{hop.label}: {_words(error)}") from None
+            raise SiteError(f"{hop.label}: {in_words(error)}") from None
         return transport
 
     def _socket(self) -> Any:
@@ -274,7 +283,7 @@ class Link:
         try:
             sock = socket.create_connection((hop.host, hop.port), hop.connect_timeout)
         except OSError as error:
-            raise SiteError(f"{hop.label}: {hop.host}:{hop.port}: {_words(error)}") from None
+            raise SiteError(f"{hop.label}: {hop.host}:{hop.port}: {in_words(error)}") from None
         # Small packets go out at once: through two servers a call takes 2 ms with this and 44 ms without.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
@@ -282,16 +291,6 @@ class Link:
 
 class _Refused(SiteError):
     """The server was reached and will not be, however often one tries."""
-
-
-def refused(error: ChannelException, server: str) -> str:
-    """Why a server opened no channel, in words."""
-    words = {
-        1: f"{server} does not allow forwarding (AllowTcpForwarding or PermitOpen of its sshd)",
-        2: f"{server} reaches nothing there: connection refused or no route",
-        4: f"{server} has no resources left for a channel",
-    }
-    return words.get(error.code, f"{server} refused the channel: {clean(error.text, 80)}")
 
 
 def _prefer(transport: paramiko.Transport, kinds: list[str]) -> None:
@@ -307,21 +306,3 @@ def _shut(transport: paramiko.Transport | None, sock: Any) -> None:
         if transport is not None:
             transport.close()
         sock.close()
-
-
-def _words(error: BaseException) -> str:
-    """An exception of socket or paramiko in words."""
-    if isinstance(error, socket.gaierror):
-        return "the host name cannot be resolved"
-    if isinstance(error, TimeoutError):
-        return "no answer to the attempt to connect"
-    if isinstance(error, EOFError):
-        return "the server hung up"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    text = clean(str(error), 160)
-    if "Timeout opening" in text:
-        return "no answer in time"
-    if "banner" in text.lower():
-        return _SILENT
-    return text or type(error).__name__

@@ -194,7 +194,7 @@ class Reach:
     def _connect(self) -> Any:
         from paramiko.ssh_exception import ChannelException
 
-        from etcdtui.sites.ssh.link import refused
+        from etcdtui.sites.ssh.faults import refused
 
         host = self._ways.carrier(self.target.url)
         parts = urlsplit(self.target.url)

@@ -7,59 +7,40 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import count
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from etcdtui.errors import EtcdtuiError, NodeError, SiteError
-from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
+from etcdtui.etcd.api import EtcdWriter
 from etcdtui.model.cluster import Node, RunState
-from etcdtui.model.text import plural
+from etcdtui.model.events import Event
+from etcdtui.model.severity import Severity
+from etcdtui.model.text import clean, plural
 from etcdtui.sites.asking import Asker
+from etcdtui.sites.ssh.acting import SshActing
 from etcdtui.sites.ssh.facts import Stated
-from etcdtui.sites.ssh.hop import Hop, Settings, spot
-from etcdtui.sites.ssh.tls import HostFiles, material_of
-from etcdtui.sites.ssh.tunnel import make_directory
+from etcdtui.sites.ssh.hop import Hop, spot
+from etcdtui.sites.ssh.plan import Plan
+from etcdtui.sites.ssh.ways import SshWays
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
-    from etcdtui.sites.ssh.link import Link
+    from etcdtui.sites.ssh.link import Link, Status
     from etcdtui.sites.ssh.reach import Reach
 
 LOOK_WAIT = 1.3
 """Seconds one listing of the nodes waits for the slowest host."""
-CLIENT_PORT = 2379
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything a profile says of such a site."""
-
-    name: str
-    hosts: tuple[str, ...]
-    jump: tuple[str, ...] = ()
-    ssh: Settings = field(default_factory=Settings)
-    stated: Mapping[str, Stated] = field(default_factory=dict)
-    """By host, as in `hosts`; the entry of the empty name counts for all others."""
-    may_sudo: bool = True
-    by_etcdctl: bool = False
-    """Whether etcd is asked with the hosts' etcdctl even where tunnels are allowed."""
-    tls: TlsMaterial | None = None
-    host_files: HostFiles | None = None
-    credentials: Credentials | None = None
-    discover: bool = False
-    """Whether further hosts are taken from the member list."""
-
-
-class SshSite:
+class SshSite(SshActing, SshWays):
     """Nodes on hosts. Nothing is dialled before it is needed, and nothing is imported either."""
 
     kind = "ssh"
 
     def __init__(self, plan: Plan, asker: Asker) -> None:
+        super().__init__()
         self.name = plan.name
         self._plan = plan
         self._asker = asker
@@ -67,17 +48,13 @@ class SshSite:
         self._links: dict[tuple[Hop, ...], Link] = {}
         self._lock = threading.RLock()
         self._closed = False
-        self._directory: Path | None = None
-        self._numbers = count()
         self._looking: dict[str, threading.Thread] = {}
         self._nodes: dict[str, Node] = {}
-        self._forbidden: set[str] = set()
-        self._materials: dict[str, TlsMaterial | None] = {}
-        self._material_lock = threading.Lock()
         # Whoever dialled closes it; here is only what to close on the way out.
         self._reaches: weakref.WeakSet[Reach] = weakref.WeakSet()
         self._discovered = float("-inf")
-        self.notes: tuple[str, ...] = ()
+        self._news: list[Event] = []
+        self._on_change: Callable[[], None] = lambda: None
 
     # -- hosts -------------------------------------------------------------------------------------
 
@@ -124,7 +101,7 @@ class SshSite:
 
         if way not in self._links:
             via = self._link(way[:-1], secrets) if len(way) > 1 else None
-            self._links[way] = Link(way[-1], via, cast(Secrets, secrets))
+            self._links[way] = Link(way[-1], via, cast(Secrets, secrets), self._link_changed)
         return self._links[way]
 
     def _host(self, node: str) -> Host:
@@ -167,11 +144,6 @@ class SshSite:
             out.update(dict.fromkeys(host.facts.client_urls or (self._guess(host),)))
         return tuple(out)
 
-    def _guess(self, host: Host) -> str:
-        scheme = "https" if self._plan.tls or self._plan.host_files else "http"
-        name = host.link.hop.host
-        return f"{scheme}://[{name}]:{CLIENT_PORT}" if ":" in name else f"{scheme}://{name}:{CLIENT_PORT}"
-
     def dial(self, url: str) -> EtcdWriter:
         """The API of an endpoint, through the host it belongs to."""
         from etcdtui.sites.ssh.reach import Reach
@@ -193,73 +165,34 @@ class SshSite:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
-    # -- what an endpoint asks (reach.Ways) -----------------------------------------------------------
+    # -- Telling, Watching -----------------------------------------------------------------------------
 
-    def carrier(self, url: str) -> Host:
-        """The host that serves a URL, else one that its name or address tells, else the first that is up."""
+    def news(self) -> tuple[Event, ...]:
+        """Connections lost and made again, refused ones, and what is done instead of a tunnel."""
+        with self._lock:
+            news, self._news = self._news, []
+        return tuple(news)
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back when a connection was made or lost."""
+        self._on_change = callback
+
+    def _tell(self, severity: Severity, text: str) -> None:
+        with self._lock:
+            self._news.append(Event(time.time(), "site", severity, clean(text, 300)))
+
+    def _link_changed(self, link: Link, old: Status, new: Status) -> None:
         from etcdtui.sites.ssh.link import Status
 
-        hosts = self.hosts()
-        name = (urlsplit(url).hostname or "").lower()
-        for host in hosts.values():
-            if url in host.facts.client_urls:
-                return host
-        for host in hosts.values():
-            if name in (host.link.hop.host.lower(), host.name.lower()):
-                if not host.detected and url == self._guess(host) and self._plan.tls is None:
-                    self._wait_for(host)
-                return host
-        up = [host for host in hosts.values() if host.link.status is Status.UP]
-        return up[0] if up else next(iter(hosts.values()))
-
-    def _wait_for(self, host: Host) -> None:
-        """An address that is only guessed is not dialled before it is known how etcd serves there."""
-        host.link.transport(1.0)
-        self._start_looking(host)
-        thread = self._looking.get(host.name)
-        if thread is not None:
-            thread.join(1.0)
-        if not host.detected:
-            raise SiteError(f"looking how etcd runs on {host.name}")
-        if host.facts.client_urls and self._guess(host) not in host.facts.client_urls:
-            raise SiteError(f"etcd of {host.name} serves at {', '.join(host.facts.client_urls)}")
-
-    def material(self, host: Host) -> TlsMaterial | None:
-        """The TLS files of the profile, or those on the host."""
-        if self._plan.tls is not None:
-            return self._plan.tls
-        with self._material_lock:
-            if host.name not in self._materials:
-                self._materials[host.name] = material_of(host, self._plan.host_files)
-            return self._materials[host.name]
-
-    def credentials(self) -> Credentials | None:
-        """The etcd user."""
-        return self._plan.credentials
-
-    def socket_path(self) -> Path:
-        """A path within a directory that only this user may enter."""
-        with self._lock:
-            if self._directory is None:
-                self._directory = make_directory()
-            return self._directory / f"{next(self._numbers)}.sock"
-
-    def uses_etcdctl(self, host: Host) -> bool:
-        """Whether asked to, or because sshd forwards nothing."""
-        return self._plan.by_etcdctl or host.name in self._forbidden
-
-    def forbidden(self, host: Host, why: str) -> None:
-        """From now on the host's etcdctl is used."""
-        with self._lock:
-            if host.name not in self._forbidden:
-                self._forbidden.add(host.name)
-                self.notes += (f"{why}: its etcdctl is used instead",)
-
-    def by_etcdctl(self, url: str, host: Host) -> EtcdWriter:
-        """The endpoint by way of the host's etcdctl."""
-        from etcdtui.sites.ssh.ctl_way import endpoint
-
-        return endpoint(url, host, self._plan.host_files, self._plan.credentials)
+        if new is Status.REFUSED:
+            self._tell(Severity.CRITICAL, link.reason)
+        elif new is Status.LOST and (link.via is None or link.via.status is Status.UP):
+            # Behind a jump host that is lost everything is; one line says it.
+            self._tell(Severity.WARNING, link.reason)
+        elif new is Status.UP and link.reconnects:
+            self._tell(Severity.OK, f"connected to {link.hop.label} again")
+        if Status.UP in (old, new):
+            self._on_change()
 
     # -- HasNodes ------------------------------------------------------------------------------------
 
@@ -331,53 +264,3 @@ class SshSite:
                 except EtcdtuiError as error:
                     self.notes += (f"{host}: {error.message}",)
                 known.add(host)
-
-    # -- Startable, Killable, Logged -------------------------------------------------------------------
-
-    def describe_start(self, node: str) -> str:
-        """The exact command."""
-        return self._describe(node, "start")
-
-    def describe_stop(self, node: str) -> str:
-        """The exact command."""
-        return self._describe(node, "stop")
-
-    def describe_kill(self, node: str) -> str:
-        """The exact command."""
-        return self._describe(node, "kill")
-
-    def _describe(self, node: str, verb: str) -> str:
-        from etcdtui.sites.ssh.control import describe_command
-
-        pid = self._nodes[node].pid if node in self._nodes else None
-        return describe_command(self._host(node), verb, pid)
-
-    def start_node(self, node: str) -> str:
-        """Start etcd there; see `etcdtui.sites.ssh.control.start`."""
-        from etcdtui.sites.ssh import control
-
-        return control.start(self._host(node))
-
-    def stop_node(self, node: str, timeout: float) -> str:
-        """Stop etcd there with SIGTERM and wait until it is gone."""
-        from etcdtui.sites.ssh import control
-
-        return control.stop(self._host(node), timeout)
-
-    def kill_node(self, node: str) -> str:
-        """Kill etcd there with SIGKILL."""
-        from etcdtui.sites.ssh import control
-
-        return control.kill(self._host(node))
-
-    def log_tail(self, node: str, lines: int) -> tuple[str, ...]:
-        """The last lines of its log; untrusted text."""
-        from etcdtui.sites.ssh import logs
-
-        return logs.tail(self._host(node), lines)
-
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines of its log; untrusted text."""
-        from etcdtui.sites.ssh import logs
-
-        return logs.follow(self._host(node), stop)
