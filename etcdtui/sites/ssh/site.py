@@ -23,6 +23,7 @@ from etcdtui.sites.ssh.acting import SshActing
 from etcdtui.sites.ssh.facts import Stated
 from etcdtui.sites.ssh.hop import Hop, spot
 from etcdtui.sites.ssh.plan import Plan
+from etcdtui.sites.ssh.releases import SshReleases
 from etcdtui.sites.ssh.ways import SshWays
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ LOOK_WAIT = 1.3
 """Seconds one listing of the nodes waits for the slowest host."""
 
 
-class SshSite(SshActing, SshWays):
+class SshSite(SshActing, SshReleases, SshWays):
     """Nodes on hosts. Nothing is dialled before it is needed, and nothing is imported either."""
 
     kind = "ssh"

@@ -117,11 +117,17 @@ class LabCluster:
     def flags(self, machine: Machine) -> list[str]:
         return [f"--{name}={value}" for name, value in self.settings(machine).items()]
 
-    def up(self) -> None:
-        """Wipe the nodes, lay the files and start all members; until every one is healthy."""
+    def up(self, before: str = "") -> None:
+        """Wipe the nodes, lay the files and start all members; until every one is healthy.
+
+        Args:
+            before: a shell script that every node runs before its etcd is started.
+        """
         with ThreadPoolExecutor(len(self.lab.nodes)) as pool:
             list(pool.map(self._wipe, self.lab.nodes))
             list(pool.map(self._lay, self.lab.nodes))
+            if before:
+                list(pool.map(lambda m: m.run("sh", "-ec", before), self.lab.nodes))
             list(pool.map(self._start, self.lab.nodes))
         self.wait_healthy()
 
@@ -134,6 +140,7 @@ class LabCluster:
             "systemctl stop etcd kvstore kubelet 2>/dev/null; systemctl reset-failed 2>/dev/null; "
             "systemctl disable -q etcd kvstore kubelet 2>/dev/null; pkill -9 -x etcd; "
             "umount /var/lib/etcd/default 2>/dev/null; [ -e /opt/gone ] && mv /opt/gone /opt/etcd; "
+            "ln -sfn etcd-v3.5.1 /opt/etcd; "
             "rm -rf /var/lib/etcd/* /srv/kv /home/op/etcd* /home/op/.local /etc/kubernetes /var/log/pods "
             "/etc/systemd/system/kvstore.service /etc/systemd/system/kubelet.service /etc/default/etcd; "
             "systemctl daemon-reload; :",

@@ -89,14 +89,14 @@ class Seen:
         """The row of a node or member."""
         return self.session.snapshot().find(name)
 
-    def act(self, action: str, node: str = "", override: str | None = None) -> Result:
+    def act(self, action: str, node: str = "", override: str | None = None, **options: Any) -> Result:
         """Plan an action on a node or the cluster and carry it out."""
         row = self.row(node) if node else None
-        return self.session.execute(self.session.prepare(action, row), override=override)
+        return self.session.execute(self.session.prepare(action, row, options), override=override)
 
-    def done(self, action: str, node: str = "", override: str | None = None) -> str:
+    def done(self, action: str, node: str = "", override: str | None = None, **options: Any) -> str:
         """The same, and it must succeed."""
-        result = self.act(action, node, override)
+        result = self.act(action, node, override, **options)
         assert result.outcome is Outcome.DONE, result.message
         return result.message
 

@@ -11,6 +11,7 @@ import pytest
 
 from etcdtui.model.cluster import ClusterSnapshot, Node, RunState
 from etcdtui.ops.plan import Outcome
+from etcdtui.sites.base import Upgradable
 from etcdtui.sites.ssh.site import SshSite
 from tests.labs.hosts.clusters import LabCluster
 from tests.labs.hosts.lab import Lab
@@ -171,6 +172,28 @@ def test_tls_files_on_the_hosts_are_used_as_kubeadm_lays_them(lab: Lab, tmp_path
     with opened(lab, tmp_path) as seen:
         seen.settled()
         assert all(row.endpoint.startswith("https://") for row in seen.session.snapshot().rows)
+
+
+OLDER = """
+mkdir -p /opt/etcd-v3.4.23 && cp /usr/bin/etcd /usr/bin/etcdctl /opt/etcd-v3.4.23/
+ln -sfn etcd-v3.4.23 /opt/etcd
+"""
+
+
+def test_an_upgrade_switches_the_link_on_one_host_after_the_other(lab: Lab, tmp_path: Path) -> None:
+    cluster = LabCluster(lab, ("unit", "unit", "process"))
+    cluster.up(before=OLDER)
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        assert {status.version for status in seen.session.snapshot().answers} == {"3.4.23"}
+        releases = seen.session.site
+        assert isinstance(releases, Upgradable)
+        assert [release.version for release in releases.releases()] == ["3.4.23", "3.5.1"]
+        seen.done("rolling-restart")
+        seen.done("upgrade", version="3.5.1")
+        assert {status.version for status in seen.session.snapshot().answers} == {"3.5.1"}
+        for machine in lab.nodes:
+            assert machine.run("readlink", "/opt/etcd").strip().endswith("etcd-v3.5.1")
 
 
 def test_the_command_line_through_a_jump_host(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
