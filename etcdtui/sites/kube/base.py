@@ -18,6 +18,7 @@ from etcdtui.sites.kube.sets import run_of
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
+    from etcdtui.model.cluster import Node
 
 
 class KubeBase:
@@ -48,6 +49,7 @@ class KubeBase:
         self._lock = threading.Lock()
         self._link: Link | None = None
         self._picture: Picture | None = None
+        self._nodes: tuple[Node, ...] = ()
         self._runs: dict[str, str] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._closed = False

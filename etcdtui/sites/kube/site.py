@@ -116,9 +116,12 @@ class KubeSite(KubeScripts, KubeLogs):
         Raises:
             SiteError: the API server is not reached or the StatefulSet is gone.
         """
-        picture = self.look()
+        before, picture = self._picture, self.look()
+        if picture is before and self._nodes:
+            return self._nodes
         self.chronicle.read(self.link())
-        return picture.nodes(tls=self._secure())
+        self._nodes = picture.nodes(tls=self._secure())
+        return self._nodes
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back whenever a pod came, went or changed."""
