@@ -108,7 +108,8 @@ class KubeSite(KubeScripts, KubeLogs):
         except UsageError as error:
             raise SiteError(error.message) from None
         forward = self._way_to(pod, port)
-        return tunnelled(dial(replace(asked, address=f"unix:{forward.address}")), forward)
+        inner = dial(replace(asked, address=f"unix:{forward.address}"))
+        return tunnelled(inner, forward, self.way_trouble)
 
     def nodes(self) -> tuple[Node, ...]:
         """The pods, and those that the StatefulSet had before they were stopped.

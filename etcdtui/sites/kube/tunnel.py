@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from etcdtui.errors import EtcdtuiError, SiteError, Unreachable
-from etcdtui.etcd.api import EtcdWriter
+from etcdtui.errors import DeadlineExceeded, EtcdError, EtcdtuiError, SiteError, Unreachable
+from etcdtui.etcd.api import READ_CALLS, EtcdWriter
 from etcdtui.sites.kube.forward import Forward
 
 CALLS = tuple(name for name in dir(EtcdWriter) if not name.startswith("_") and name != "target")
@@ -15,33 +15,53 @@ CALLS = tuple(name for name in dir(EtcdWriter) if not name.startswith("_") and n
 class _Tunnelled:
     """The calls of an endpoint, each with the forward's words when it was not reached."""
 
-    def __init__(self, inner: EtcdWriter, forward: Forward) -> None:
+    def __init__(self, inner: EtcdWriter, forward: Forward, way_trouble: Callable[[], str]) -> None:
         self.target = inner.target
         for name in CALLS:
             call = getattr(inner, name)
             plain = name in ("close", "on_disconnect", "snapshot")
-            setattr(self, name, call if plain else _explained(call, forward))
+            setattr(self, name, call if plain else _explained(call, forward, way_trouble))
 
 
-def tunnelled(inner: EtcdWriter, forward: Forward) -> EtcdWriter:
-    """The endpoint, with the reasons of its forward."""
-    return cast(EtcdWriter, _Tunnelled(inner, forward))
+def tunnelled(inner: EtcdWriter, forward: Forward, way_trouble: Callable[[], str]) -> EtcdWriter:
+    """The endpoint, with the reasons of its forward.
+
+    Args:
+        way_trouble: why all ways are lost; empty when nothing speaks for that.
+    """
+    return cast(EtcdWriter, _Tunnelled(inner, forward, way_trouble))
 
 
-def _explained(call: Callable[..., Any], forward: Forward) -> Callable[..., Any]:
+def _explained(
+    call: Callable[..., Any], forward: Forward, way_trouble: Callable[[], str]
+) -> Callable[..., Any]:
+    changes = call.__name__ not in READ_CALLS
+
     def made(*args: Any, **kwargs: Any) -> Any:
         try:
             return call(*args, **kwargs)
-        except Unreachable as error:
-            raise _why(error, forward) from None
+        except (DeadlineExceeded, Unreachable) as error:
+            if changes:
+                # It may have been carried out: whoever sent it looks, and goes by these very errors.
+                raise
+            raise _why(
+                error, forward.trouble, way_trouble() or (forward.trouble if forward.lost else "")
+            ) from None
 
     return made
 
 
-def _why(error: Unreachable, forward: Forward) -> EtcdtuiError:
-    """The error itself, or what the forward failed with: a lost way is not a dead member."""
-    if not forward.trouble or error.message.startswith("TLS failed"):
+def _why(error: EtcdError, trouble: str, lost: str) -> EtcdtuiError:
+    """The error itself, or what the forward failed with: a lost way is not a dead member.
+
+    Args:
+        trouble: of the forward to this pod.
+        lost: why no way leads there at all.
+    """
+    if error.message.startswith("TLS failed"):
         return error
-    if forward.lost:
-        return SiteError(forward.trouble)
-    return Unreachable(forward.trouble, details=error.details)
+    if lost:
+        return SiteError(lost)
+    if trouble and isinstance(error, Unreachable):
+        return Unreachable(trouble, details=error.details)
+    return error
