@@ -109,7 +109,16 @@ class KubeSite(KubeScripts, KubeLogs):
             raise SiteError(error.message) from None
         forward = self._way_to(pod, port)
         inner = dial(replace(asked, address=f"unix:{forward.address}"))
-        return tunnelled(inner, forward, self.way_trouble)
+        return tunnelled(inner, forward, self._other_way(pod, url), self.way_trouble)
+
+    def _other_way(self, pod: str, url: str) -> EtcdWriter | None:
+        """The endpoint by the pod's own etcdctl; None where that has no certificate or password to show."""
+        if is_tls(url) or self._credentials is not None:
+            return None
+        from etcdtui.sites.kube.execute import by_etcdctl
+
+        link = self.link()
+        return by_etcdctl(link.access, link.namespace, pod, self.picture().etcd.container, url)
 
     def nodes(self) -> tuple[Node, ...]:
         """The pods, and those that the StatefulSet had before they were stopped.

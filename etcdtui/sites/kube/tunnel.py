@@ -15,27 +15,55 @@ CALLS = tuple(name for name in dir(EtcdWriter) if not name.startswith("_") and n
 class _Tunnelled:
     """The calls of an endpoint, each with the forward's words when it was not reached."""
 
-    def __init__(self, inner: EtcdWriter, forward: Forward, way_trouble: Callable[[], str]) -> None:
+    def __init__(
+        self, inner: EtcdWriter, forward: Forward, other: EtcdWriter | None, way_trouble: Callable[[], str]
+    ) -> None:
         self.target = inner.target
         for name in CALLS:
             call = getattr(inner, name)
-            plain = name in ("close", "on_disconnect", "snapshot")
-            setattr(self, name, call if plain else _explained(call, forward, way_trouble))
+            if name not in ("close", "on_disconnect"):
+                call = _explained(name, call, forward, way_trouble)
+                call = _either(call, getattr(other, name), forward) if other is not None else call
+            setattr(self, name, call)
 
 
-def tunnelled(inner: EtcdWriter, forward: Forward, way_trouble: Callable[[], str]) -> EtcdWriter:
+def tunnelled(
+    inner: EtcdWriter, forward: Forward, other: EtcdWriter | None, way_trouble: Callable[[], str]
+) -> EtcdWriter:
     """The endpoint, with the reasons of its forward.
 
     Args:
+        other: the same endpoint by another way, for where forwarding is not permitted; None for none.
         way_trouble: why all ways are lost; empty when nothing speaks for that.
     """
-    return cast(EtcdWriter, _Tunnelled(inner, forward, way_trouble))
+    return cast(EtcdWriter, _Tunnelled(inner, forward, other, way_trouble))
+
+
+def _either(call: Callable[..., Any], other: Callable[..., Any], forward: Forward) -> Callable[..., Any]:
+    """A call by the forward, or the other way once it is known that forwarding is not permitted."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        if not forward.forbidden:
+            try:
+                return call(*args, **kwargs)
+            except (SiteError, Unreachable):
+                # Where it is forbidden no connection was made, and so nothing was sent.
+                if not forward.forbidden:
+                    raise
+        try:
+            return other(*args, **kwargs)
+        except SiteError as error:
+            if error.message.startswith("not permitted"):
+                raise SiteError(f"{forward.trouble}; nor exec", "permit one of them") from None
+            raise
+
+    return made
 
 
 def _explained(
-    call: Callable[..., Any], forward: Forward, way_trouble: Callable[[], str]
+    name: str, call: Callable[..., Any], forward: Forward, way_trouble: Callable[[], str]
 ) -> Callable[..., Any]:
-    changes = call.__name__ not in READ_CALLS
+    changes = name not in READ_CALLS
 
     def made(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -44,9 +72,8 @@ def _explained(
             if changes:
                 # It may have been carried out: whoever sent it looks, and goes by these very errors.
                 raise
-            raise _why(
-                error, forward.trouble, way_trouble() or (forward.trouble if forward.lost else "")
-            ) from None
+            lost = way_trouble() or (forward.trouble if forward.lost else "")
+            raise _why(error, forward.trouble, lost) from None
 
     return made
 
