@@ -85,7 +85,7 @@ def _stale_claims(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Findi
                 continue
             if pod not in taken and pod not in picture.pods and not _is_stopped(picture, pod):
                 yield _warning(
-                    f"claim {claim} holds the data of a removed member: delete the claim before growing again"
+                    f"claim {claim} holds the data of a removed member: scaling up deletes it first"
                 )
 
 
