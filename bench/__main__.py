@@ -1,4 +1,7 @@
-"""`python -m bench`: runs every benchmark, prints the table and writes ``bench/results.json``."""
+"""`python -m bench`: runs every benchmark, prints the table and writes ``bench/results.json``.
+
+`python -m bench kube` runs and prints those on a real Kubernetes alone; the lab of tests/labs/kube must run.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import console, reading, ssh
+from bench import console, kube, reading, ssh
 from bench.result import save, table
 
 
 def main() -> int:
     """0 when every goal holds, 1 otherwise."""
+    if sys.argv[1:] == ["kube"]:
+        print(table(kube.run()))
+        return 0
     with tempfile.TemporaryDirectory(prefix="etcdtui-bench-") as directory:
         root = Path(directory)
         for name in ("reading", "console", "ssh"):
             (root / name).mkdir()
-        rows = reading.run(root / "reading") + console.run(root / "console") + ssh.run(root / "ssh")
+        rows = reading.run(root / "reading") + console.run(root / "console")
+        rows += ssh.run(root / "ssh") + kube.run()
     save(rows)
     print(table(rows))
     return 0 if all(row.holds for row in rows) else 1

@@ -14,6 +14,7 @@ from bench.result import Row, at_most, faster
 from etcdtui.etcd.rpc.environment import prepare
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.runtime.poller import Poller
+from etcdtui.sites.base import Site
 from etcdtui.sites.endpoints import EndpointsSite
 from tests.support.etcd import EtcdCluster, running
 from tests.support.tools import etcd as binary
@@ -26,10 +27,10 @@ PAUSE = 0.05
 class OurPoll:
     """The product's poller, one tick at a time: from the tick to the published snapshot."""
 
-    def __init__(self, urls: list[str]) -> None:
+    def __init__(self, site: Site) -> None:
         self._published = threading.Event()
         self._last: ClusterSnapshot | None = None
-        self._poller = Poller(EndpointsSite("bench", urls), self._arrived, refresh=3600)
+        self._poller = Poller(site, self._arrived, refresh=3600)
         self._poller.start()
 
     def _arrived(self, snapshot: ClusterSnapshot) -> None:
@@ -65,7 +66,11 @@ class OurPoll:
 
 
 class RawFanOut:
-    """etcd3's own stub, one future an endpoint: as little as gRPC for Python can do."""
+    """etcd3's own stub, one future an endpoint: as little as gRPC for Python can do.
+
+    Args:
+        urls: ``http://host:port``, or ``unix:/path`` for a tunnel's socket.
+    """
 
     def __init__(self, urls: list[str]) -> None:
         prepare()
@@ -76,7 +81,7 @@ class RawFanOut:
         self._clients = []
         for url in urls:
             host, port = url.removeprefix("http://").split(":")
-            self._clients.append(etcd3.client(host, int(port)))
+            self._clients.append(etcd3.client(host, port))
 
     def tick(self) -> None:
         futures = [c.maintenancestub.Status.future(self._request, timeout=1.5) for c in self._clients]
@@ -104,7 +109,7 @@ def _once(call: Callable[[], None]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _interleaved(calls: list[Callable[[], None]], rounds: int) -> list[list[float]]:
+def interleaved(calls: list[Callable[[], None]], rounds: int) -> list[list[float]]:
     """Milliseconds of each call, one after the other in every round, so that drift hits all alike."""
     out: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
@@ -114,14 +119,14 @@ def _interleaved(calls: list[Callable[[], None]], rounds: int) -> list[list[floa
     return out
 
 
-def _pair_ratio(one: list[float], other: list[float]) -> float:
+def pair_ratio(one: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(one, other, strict=True))
 
 
 def run(root: Path) -> list[Row]:
     """Four rows: warm against both peers, and with one dead endpoint."""
     with running(root, 5) as cluster:
-        ours, raw = OurPoll(cluster.urls), RawFanOut(cluster.urls)
+        ours, raw = OurPoll(EndpointsSite("bench", cluster.urls)), RawFanOut(cluster.urls)
         try:
             return _warm(cluster, ours, raw) + _one_dead(cluster, ours, raw)
         finally:
@@ -132,14 +137,14 @@ def run(root: Path) -> list[Row]:
 def _warm(cluster: EtcdCluster, ours: OurPoll, raw: RawFanOut) -> list[Row]:
     ours.settle(5)
     raw.tick()
-    mine, bare, ctl = _interleaved([ours.tick, raw.tick, lambda: _etcdctl(cluster.urls)], ROUNDS)
+    mine, bare, ctl = interleaved([ours.tick, raw.tick, lambda: _etcdctl(cluster.urls)], ROUNDS)
     mid = statistics.median
     rows = [
         faster("status of 5 members, warm, against etcdctl", mid(mine), mid(ctl), "ms", 10),
         at_most("status of 5 members, warm, against a bare gRPC fan-out", mid(mine), mid(bare), "ms", 1.3),
     ]
     # The median of the pairs is steadier than the ratio of the medians.
-    ratio = _pair_ratio(mine, bare)
+    ratio = pair_ratio(mine, bare)
     last = rows[1]
     rows[1] = Row(last.name, last.ours, last.peer, last.unit, ratio, last.goal, ratio <= 1.3)
     return rows
@@ -149,8 +154,8 @@ def _one_dead(cluster: EtcdCluster, ours: OurPoll, raw: RawFanOut) -> list[Row]:
     leader = cluster.leader()
     next(p for p in cluster.procs if p is not leader).kill()
     ours.settle(4)
-    mine, bare = _interleaved([ours.tick, raw.tick], ROUNDS)
-    (ctl,) = _interleaved([lambda: _etcdctl(cluster.urls)], 3)
+    mine, bare = interleaved([ours.tick, raw.tick], ROUNDS)
+    (ctl,) = interleaved([lambda: _etcdctl(cluster.urls)], 3)
     mid = statistics.median
     return [
         faster("status of 5 members, one dead, against etcdctl", mid(mine), mid(ctl), "ms", 500),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from etcdtui.cli.asking import asker
 from etcdtui.cli.printing import complain, print_json, table
 from etcdtui.cli.target import ask_password, choose, read_config, settings_for
-from etcdtui.model.cluster import ClusterSnapshot, State
+from etcdtui.model.cluster import ClusterSnapshot, RunState, State
 from etcdtui.model.columns import (
     MEMBER_TITLES,
     member_cells,
@@ -78,14 +78,28 @@ def settled(session: Session, timeout: float) -> ClusterSnapshot:
 
     Args:
         timeout: seconds one reading may take; this may take twice that, and waits for no more once
-            no endpoint answers.
+            no endpoint answers, unless the way to it is long and the node there runs.
     """
     deadline = time.monotonic() + 2 * timeout + 0.5
     while True:
         snapshot = session.fresh(max(0.05, deadline - time.monotonic()))
-        if _complete(snapshot) or time.monotonic() >= deadline:
+        if (
+            _complete(snapshot) and not (session.far and _on_its_way(snapshot))
+        ) or time.monotonic() >= deadline:
             return snapshot
         time.sleep(_PAUSE)
+
+
+def _on_its_way(snapshot: ClusterSnapshot) -> bool:
+    """Whether etcd runs on a node and only its answer has not come: a long way's first call takes longer."""
+    return any(
+        row.endpoint
+        and row.state in (State.DOWN, State.UNKNOWN)
+        and row.node is not None
+        and row.node.run_state is RunState.RUNNING
+        and not row.reading.reason.startswith("not permitted")
+        for row in snapshot.rows
+    )
 
 
 def _complete(snapshot: ClusterSnapshot) -> bool:

@@ -66,6 +66,8 @@ class Session:
         self._site = _read_only(site) if read_only else site
         self._profile = profile
         self.read_only = read_only
+        self.far = hasattr(site, "connect")
+        """Whether a way must be made to the cluster (`etcdtui.sites.base.Connectable`)."""
         self._audit = audit
         self._change_lock = change_lock
         self._store = store

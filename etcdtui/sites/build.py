@@ -58,8 +58,6 @@ def open_site(
 ) -> Site:
     """The site of a profile, as it is: nothing is created, started or stopped.
 
-    Nothing is dialled either, but for a Kubernetes API server: it is asked where the members are.
-
     Args:
         environ: where ``ETCDCTL_PASSWORD`` is looked up for a user without a password.
         ask: asks for a password that is nowhere else; None where nobody can be asked.
@@ -80,13 +78,7 @@ def open_site(
         credentials = _credentials(_etcd_user(profile), environ, ask) if profile.etcd_user else None
         return open_ssh(profile, _tls(profile.tls) if profile.tls else None, credentials, asker)
     if isinstance(profile, KubeProfile):
-        site = _kube(profile, environ, ask)
-        try:
-            site.connect()
-        except BaseException:
-            site.close()
-            raise
-        return site
+        return _kube(profile, environ, ask)
     raise NotOffered(
         f"profile {profile.name}: opening a cluster of kind {profile.kind} is not built yet",
         "an endpoints profile with the members' client URLs works today",

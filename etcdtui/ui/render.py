@@ -146,8 +146,6 @@ def _troubles(snapshot: ClusterSnapshot) -> Line:
         spans.append(Span(f"nodes: {clean(snapshot.site_error)} ", "warn"))
     elif snapshot.members_error and snapshot.members_known:
         spans.append(Span("member list is old ", "warn"))
-    elif snapshot.site_note and not spans:
-        spans.append(Span(f"{clean(snapshot.site_note, 60)} ", "dim"))
     return tuple(spans)
 
 
@@ -158,10 +156,12 @@ def header_lines(snapshot: ClusterSnapshot, read_only: bool, width: int) -> tupl
         badges.insert(0, Span(" READ-ONLY ", "badge"))
     if snapshot.paused:
         badges[-1:] = [Span(" "), Span(" PAUSED ", "caution")]
-    return (
-        spread(_identity(snapshot), badges, width),
-        spread((Span(" "), *_budget(snapshot)), _troubles(snapshot), width),
-    )
+    now, troubles = (Span(" "), *_budget(snapshot)), _troubles(snapshot)
+    note = Span(f"{clean(snapshot.site_note, 60)} ", "dim")
+    # What the site says of itself must not cost a word of the budget.
+    if snapshot.site_note and not troubles and sum(len(s.text) for s in (*now, note)) < width:
+        troubles = (note,)
+    return (spread(_identity(snapshot), badges, width), spread(now, troubles, width))
 
 
 def _loss(snapshot: ClusterSnapshot, row: EndpointRow) -> Span:

@@ -6,6 +6,7 @@ No model classes: what is read are the fields that every version of Kubernetes h
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -181,7 +182,7 @@ def _reason(error: Exception) -> str:
     import urllib3
 
     if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return clean(str(error).rpartition(": ")[2], 200)
+        return clean(re.sub(r"^\[Errno -?\d+\] ", "", str(error).rpartition(": ")[2]), 200)
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):
         return "no answer in time"
     return clean(str(error), 200) or type(error).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +19,10 @@ from etcdtui.sites.kube.sets import run_of
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
+    from etcdtui.model.cluster import Node
+
+SILENCE = 1.5
+"""Seconds after which a request to the API server that is not answered casts doubt on all ways."""
 
 
 class KubeBase:
@@ -48,6 +53,9 @@ class KubeBase:
         self._lock = threading.Lock()
         self._link: Link | None = None
         self._picture: Picture | None = None
+        self._trouble = ""
+        self._asked = float("inf")
+        self._nodes: tuple[Node, ...] = ()
         self._runs: dict[str, str] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._closed = False
@@ -64,8 +72,20 @@ class KubeBase:
 
     def look(self) -> Picture:
         """A new picture. Raises SiteError."""
-        self._picture = picture = self.link().look()
+        self._asked = time.monotonic()
+        try:
+            self._picture = picture = self.link().look()
+        except SiteError as error:
+            self._trouble = error.message
+            raise
+        self._trouble, self._asked = "", float("inf")
         return picture
+
+    def way_trouble(self) -> str:
+        """Why the way to every pod is lost, as far as is known: the API server does not answer either."""
+        if self._trouble or time.monotonic() - self._asked < SILENCE:
+            return self._trouble
+        return f"API server {self._link.api.host if self._link else ''} does not answer"
 
     def picture(self) -> Picture:
         """The last picture, or the first. Raises SiteError."""

@@ -22,8 +22,8 @@ def drift(picture: Picture, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
     return tuple(found) or (Finding(CHECK, Severity.OK, "replicas, pods, claims and members agree"),)
 
 
-def _warning(message: str) -> Finding:
-    return Finding(CHECK, Severity.WARNING, message)
+def _warning(message: str, remedy: str = "") -> Finding:
+    return Finding(CHECK, Severity.WARNING, message, remedy)
 
 
 def pod_of(picture: Picture, member: Member) -> str:
@@ -42,11 +42,11 @@ def _ghosts(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
         ordinal = picture.etcd.ordinal(pod) if pod else None
         label = f"member {clean(member.label)} ({member.hex_id})"
         if ordinal is not None and ordinal >= picture.etcd.size and pod not in picture.pods:
-            yield _warning(f"{label} has no pod, and the StatefulSet wants none: remove the member")
+            yield _warning(f"{label} has no pod, and the StatefulSet wants none: remove the member", "scale")
         elif not member.started and pod and pod in picture.pods:
             yield _warning(f"{label} was added and has not started in {pod}: look at its log")
         elif not member.started and ordinal is None:
-            yield _warning(f"{label} was added and belongs to no pod: remove the member")
+            yield _warning(f"{label} was added and belongs to no pod: remove the member", "scale")
 
 
 def _strangers(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _strangers(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]
         if name in taken or pod["metadata"].get("deletionTimestamp"):
             continue
         if pod_state(pod, picture.etcd.container).run_state is RunState.RUNNING:
-            yield _warning(f"pod {name} runs and belongs to no member: scale the StatefulSet below it")
+            yield _warning(f"pod {name} runs and belongs to no member: scale below it", "scale")
 
 
 def _loops(picture: Picture) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _loops(picture: Picture) -> Iterator[Finding]:
             ordinal, size = picture.etcd.ordinal(name), picture.etcd.initial_size
             text = f"{name} fails again and again ({state.restarts} restarts, {clean(state.words, 80)})"
             if picture.etcd.scripted and size is not None and ordinal is not None and ordinal >= size:
-                yield _warning(f"{text}: scale to {ordinal}, which mends what its scripts left")
+                yield _warning(f"{text}: scale to {ordinal}, which mends what its scripts left", "scale")
             else:
                 yield _warning(f"{text}: look at its log")
 
@@ -85,7 +85,7 @@ def _stale_claims(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Findi
                 continue
             if pod not in taken and pod not in picture.pods and not _is_stopped(picture, pod):
                 yield _warning(
-                    f"claim {claim} holds the data of a removed member: delete the claim before growing again"
+                    f"claim {claim} holds the data of a removed member: scaling up deletes it first"
                 )
 
 
@@ -100,9 +100,11 @@ def _stopped(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
     for ordinal in range(etcd.replicas, etcd.size):
         name = etcd.pod(ordinal)
         if snapshot.members_known and name not in taken:
-            yield _warning(f"{name} is stopped and its member removed: scale to {ordinal} to give it up")
+            yield _warning(
+                f"{name} is stopped, its member removed: scale to {ordinal} to give it up", "scale"
+            )
         else:
-            yield _warning(f"{name} is stopped: start it to bring it back")
+            yield _warning(f"{name} is stopped: start it to bring it back", "start-all")
 
 
 def _budgets(picture: Picture) -> Iterator[Finding]:

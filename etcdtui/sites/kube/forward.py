@@ -38,6 +38,8 @@ class Forward:
         """What the last connection failed with; empty while one stands or none was asked for."""
         self.lost = False
         """Whether that trouble is the way's (API server, rights) and not the pod's."""
+        self.forbidden = False
+        """Whether we may not forward at all."""
         self._access = access
         self._path = path
         self._port = port
@@ -55,6 +57,7 @@ class Forward:
         """Open the websocket of the next connection beforehand; a failure is met when it is wanted."""
         with contextlib.suppress(SiteError):
             remote = self._connect()
+            self.forbidden = False
             with self._lock:
                 spare, self._spare = self._spare, remote
             _end(spare)
@@ -96,6 +99,7 @@ class Forward:
             try:
                 remote = remote or self._connect()
             except SiteError as error:
+                self.forbidden = error.message.startswith("not permitted")
                 self._note(error.message, lost=not _is_of_the_pod(error.message))
             else:
                 try:

@@ -20,6 +20,8 @@ from etcdtui.sites.kube.picture import Picture, covers
 from etcdtui.sites.kube.sets import EtcdSet, read_set, runs_etcd
 from etcdtui.sites.kube.watching import PodWatch
 
+FRESH = 2.0
+"""Seconds for which the StatefulSet is not read again while the watch stands and tells of no change."""
 SLOW = 10.0
 """Seconds after which claims and budgets are read again though no pod changed."""
 
@@ -52,6 +54,7 @@ class Link:
         self.api = Api(self.access)
         self._changed = changed
         self._dirty = threading.Event()
+        self._last: tuple[float, Picture] | None = None
         self._slow_at = float("-inf")
         self._extra: tuple[Any, Any, tuple[str, ...], dict[str, str]] = (None, None, (), {})
         namespace, name = _choose(self.api, where, self.access.namespace)
@@ -82,16 +85,30 @@ class Link:
             raise
 
     def look(self) -> Picture:
-        """Everything, as far as it may be read. Raises SiteError when the set or its pods cannot be."""
+        """Everything, as far as it may be read; the last picture again while nothing has changed.
+
+        Raises SiteError when the set or its pods cannot be read.
+        """
+        last, now = self._last, time.monotonic()
+        if last is not None and self._watch.live and not self._dirty.is_set() and now - last[0] < FRESH:
+            return last[1]
+        # What happens while we read counts for the next look.
+        dirty = self._dirty.is_set()
+        self._dirty.clear()
+        picture = self._read(dirty)
+        self._last = (now, picture)
+        return picture
+
+    def _read(self, dirty: bool) -> Picture:
         try:
             etcd = self.read_set()
             pods = {n: p for n, p in self._watch.pods().items() if etcd.ordinal(n) is not None}
         except SiteError:
             self._watch.doubt()
+            self._dirty.set()
             raise
         now = time.monotonic()
-        if self._dirty.is_set() or now - self._slow_at >= SLOW:
-            self._dirty.clear()
+        if dirty or now - self._slow_at >= SLOW:
             self._slow_at = now
             self._extra = self._read_extra(etcd)
         claims, budgets, notes, config = self._extra

@@ -33,12 +33,20 @@ class Right:
         return f"{self.verb} {self.resource} in namespace {clean(namespace)}"
 
 
+FORWARDING = (
+    Right("get", "", "pods/portforward", "reach etcd (websocket)", needed=True),
+    Right("create", "", "pods/portforward", "reach etcd", needed=True),
+)
+EXECUTING = (
+    Right("get", "", "pods/exec", "ask etcdctl in the pods instead"),
+    Right("create", "", "pods/exec", "ask etcdctl in the pods instead"),
+)
+"""Asked for only where forwarding is not permitted."""
 READING = (
     Right("get", "apps", "statefulsets", "see the StatefulSet", needed=True),
     Right("list", "", "pods", "see the pods", needed=True),
     Right("watch", "", "pods", "see a pod's death at once"),
-    Right("get", "", "pods/portforward", "reach etcd (websocket)", needed=True),
-    Right("create", "", "pods/portforward", "reach etcd", needed=True),
+    *FORWARDING,
     Right("get", "", "pods/log", "read the log"),
     Right("list", "apps", "statefulsets", "find the StatefulSet when none is named"),
     Right("list", "", "persistentvolumeclaims", "see the claims"),
@@ -80,18 +88,22 @@ def ask(api: Api, rights: Sequence[Right], namespace: str) -> list[bool]:
 
 def examine(api: Api, namespace: str, read_only: bool) -> tuple[Finding, ...]:
     """Each right that is used, granted or not, those for acting left out in a read-only profile."""
-    rights = READING if read_only else (*READING, *ACTING)
+    rights = (*READING, *EXECUTING, *(() if read_only else ACTING))
     try:
-        answers = ask(api, rights, namespace)
+        answers = dict(zip(rights, ask(api, rights, namespace), strict=True))
     except ApiError as error:
         return (Finding("rights", Severity.WARNING, f"cannot be asked for: {error.message}"),)
+    forwards, executes = (all(answers[r] for r in way) for way in (FORWARDING, EXECUTING))
     found = []
-    for right, granted in zip(rights, answers, strict=True):
+    for right, granted in answers.items():
+        if right in EXECUTING and forwards:
+            continue
         words = right.words(namespace)
         if granted:
             found.append(Finding("rights", Severity.OK, f"may {words}"))
         else:
-            severity = Severity.CRITICAL if right.needed else Severity.WARNING
+            spared = right in FORWARDING and executes
+            severity = Severity.CRITICAL if right.needed and not spared else Severity.WARNING
             found.append(Finding("rights", severity, f"may not {words}: needed to {right.purpose}"))
     return tuple(found)
 

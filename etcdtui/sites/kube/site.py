@@ -108,7 +108,17 @@ class KubeSite(KubeScripts, KubeLogs):
         except UsageError as error:
             raise SiteError(error.message) from None
         forward = self._way_to(pod, port)
-        return tunnelled(dial(replace(asked, address=f"unix:{forward.address}")), forward)
+        inner = dial(replace(asked, address=f"unix:{forward.address}"))
+        return tunnelled(inner, forward, self._other_way(pod, url), self.way_trouble)
+
+    def _other_way(self, pod: str, url: str) -> EtcdWriter | None:
+        """The endpoint by the pod's own etcdctl; None where that has no certificate or password to show."""
+        if is_tls(url) or self._credentials is not None:
+            return None
+        from etcdtui.sites.kube.execute import by_etcdctl
+
+        link = self.link()
+        return by_etcdctl(link.access, link.namespace, pod, self.picture().etcd.container, url)
 
     def nodes(self) -> tuple[Node, ...]:
         """The pods, and those that the StatefulSet had before they were stopped.
@@ -116,9 +126,12 @@ class KubeSite(KubeScripts, KubeLogs):
         Raises:
             SiteError: the API server is not reached or the StatefulSet is gone.
         """
-        picture = self.look()
+        before, picture = self._picture, self.look()
+        if picture is before and self._nodes:
+            return self._nodes
         self.chronicle.read(self.link())
-        return picture.nodes(tls=self._secure())
+        self._nodes = picture.nodes(tls=self._secure())
+        return self._nodes
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back whenever a pod came, went or changed."""

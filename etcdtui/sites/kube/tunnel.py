@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from etcdtui.errors import EtcdtuiError, SiteError, Unreachable
-from etcdtui.etcd.api import EtcdWriter
+from etcdtui.errors import DeadlineExceeded, EtcdError, EtcdtuiError, SiteError, Unreachable
+from etcdtui.etcd.api import READ_CALLS, EtcdWriter
 from etcdtui.sites.kube.forward import Forward
 
 CALLS = tuple(name for name in dir(EtcdWriter) if not name.startswith("_") and name != "target")
@@ -15,33 +15,80 @@ CALLS = tuple(name for name in dir(EtcdWriter) if not name.startswith("_") and n
 class _Tunnelled:
     """The calls of an endpoint, each with the forward's words when it was not reached."""
 
-    def __init__(self, inner: EtcdWriter, forward: Forward) -> None:
+    def __init__(
+        self, inner: EtcdWriter, forward: Forward, other: EtcdWriter | None, way_trouble: Callable[[], str]
+    ) -> None:
         self.target = inner.target
         for name in CALLS:
             call = getattr(inner, name)
-            plain = name in ("close", "on_disconnect", "snapshot")
-            setattr(self, name, call if plain else _explained(call, forward))
+            if name not in ("close", "on_disconnect"):
+                call = _explained(name, call, forward, way_trouble)
+                call = _either(call, getattr(other, name), forward) if other is not None else call
+            setattr(self, name, call)
 
 
-def tunnelled(inner: EtcdWriter, forward: Forward) -> EtcdWriter:
-    """The endpoint, with the reasons of its forward."""
-    return cast(EtcdWriter, _Tunnelled(inner, forward))
+def tunnelled(
+    inner: EtcdWriter, forward: Forward, other: EtcdWriter | None, way_trouble: Callable[[], str]
+) -> EtcdWriter:
+    """The endpoint, with the reasons of its forward.
+
+    Args:
+        other: the same endpoint by another way, for where forwarding is not permitted; None for none.
+        way_trouble: why all ways are lost; empty when nothing speaks for that.
+    """
+    return cast(EtcdWriter, _Tunnelled(inner, forward, other, way_trouble))
 
 
-def _explained(call: Callable[..., Any], forward: Forward) -> Callable[..., Any]:
+def _either(call: Callable[..., Any], other: Callable[..., Any], forward: Forward) -> Callable[..., Any]:
+    """A call by the forward, or the other way once it is known that forwarding is not permitted."""
+
     def made(*args: Any, **kwargs: Any) -> Any:
+        if not forward.forbidden:
+            try:
+                return call(*args, **kwargs)
+            except (SiteError, Unreachable):
+                # Where it is forbidden no connection was made, and so nothing was sent.
+                if not forward.forbidden:
+                    raise
         try:
-            return call(*args, **kwargs)
-        except Unreachable as error:
-            raise _why(error, forward) from None
+            return other(*args, **kwargs)
+        except SiteError as error:
+            if error.message.startswith("not permitted"):
+                raise SiteError(f"{forward.trouble}; nor exec", "permit one of them") from None
+            raise
 
     return made
 
 
-def _why(error: Unreachable, forward: Forward) -> EtcdtuiError:
-    """The error itself, or what the forward failed with: a lost way is not a dead member."""
-    if not forward.trouble or error.message.startswith("TLS failed"):
+def _explained(
+    name: str, call: Callable[..., Any], forward: Forward, way_trouble: Callable[[], str]
+) -> Callable[..., Any]:
+    changes = name not in READ_CALLS
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(*args, **kwargs)
+        except (DeadlineExceeded, Unreachable) as error:
+            if changes:
+                # It may have been carried out: whoever sent it looks, and goes by these very errors.
+                raise
+            lost = way_trouble() or (forward.trouble if forward.lost else "")
+            raise _why(error, forward.trouble, lost) from None
+
+    return made
+
+
+def _why(error: EtcdError, trouble: str, lost: str) -> EtcdtuiError:
+    """The error itself, or what the forward failed with: a lost way is not a dead member.
+
+    Args:
+        trouble: of the forward to this pod.
+        lost: why no way leads there at all.
+    """
+    if error.message.startswith("TLS failed"):
         return error
-    if forward.lost:
-        return SiteError(forward.trouble)
-    return Unreachable(forward.trouble, details=error.details)
+    if lost:
+        return SiteError(lost)
+    if trouble and isinstance(error, Unreachable):
+        return Unreachable(trouble, details=error.details)
+    return error

@@ -41,6 +41,11 @@ class PodWatch:
         self._thread = threading.Thread(target=self._run, name="etcdtui-pods", daemon=True)
         self._thread.start()
 
+    @property
+    def live(self) -> bool:
+        """Whether the watch stands, so that what is known is what there is."""
+        return self._live
+
     def close(self) -> None:
         """Follow no longer; does not wait."""
         self._closed.set()

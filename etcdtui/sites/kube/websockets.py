@@ -44,7 +44,7 @@ def open_websocket(access: Access, path: str, query: Sequence[tuple[str, str]]) 
     except websocket.WebSocketBadStatusException as error:
         raise SiteError(_bad_status(error.status_code, error.resp_body, path)) from None
     except (websocket.WebSocketException, OSError) as error:
-        said = clean(str(error), 200) or type(error).__name__
+        said = clean(getattr(error, "strerror", None) or str(error), 200) or type(error).__name__
         raise SiteError(f"API server {clean(configuration.host, 100)}: {said}") from None
     socket.settimeout(None)
     return socket

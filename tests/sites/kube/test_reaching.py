@@ -202,6 +202,25 @@ def test_without_port_forward_the_reason_is_the_right_that_is_missing(three: Pla
     assert "critical: rights: may not create pods/portforward" in doctor.stdout
 
 
+def test_where_only_exec_is_permitted_the_pods_own_etcdctl_is_asked(three: Place, tmp_path: Path) -> None:
+    rules: list[dict[str, object]] = [
+        {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]},
+    ]
+    file = as_somebody(three, tmp_path / "kubeconfig", rules)
+    cli = Cli(tmp_path / "home", {"KUBECONFIG": str(file)})
+    name = ("--context", three.kube.context, "-n", three.name, "--statefulset", "etcd")
+    rows = cli.json("status", *name, "-o", "json")
+    assert {row["id"] for row in rows} == {f"{m['ID']:x}" for m in three.members()}
+    follower = next(row["name"] for row in rows if row["state"] == "follower")
+    done = cli("move-leader", follower, *name, "--yes")
+    assert done.returncode == 0 and f"{follower} leads in term" in done.stdout, done.stderr
+    doctor = cli("doctor", *name)
+    assert doctor.returncode == 0
+    assert f"ok: rights: may create pods/exec in namespace {three.name}" in doctor.stdout
+
+
 def documented_rules() -> list[list[dict[str, object]]]:
     """The rules of the roles in the documentation, read-only and operating."""
     text = (CHECKOUT / "docs" / "kubernetes.md").read_text()

@@ -131,7 +131,7 @@ def test_drift_names_each_mismatch_with_its_remedy() -> None:
     (ghost,) = drifts(picture(3, pods, claims), [*members, member(3)])
     assert "member etcd-3 (4) has no pod" in ghost and "remove the member" in ghost
     (stale,) = drifts(picture(3, pods, [*claims, "datadir-etcd-3"]), members)
-    assert "datadir-etcd-3 holds the data of a removed member" in stale and "delete the claim" in stale
+    assert "datadir-etcd-3 holds the data of a removed member" in stale and "scaling up deletes it" in stale
     broken = {"restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
     looping = pod("etcd-3", container=broken)
     loop, *_ = drifts(picture(4, [*pods, looping], [*claims, "datadir-etcd-3"]), members)
