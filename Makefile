@@ -5,13 +5,19 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test check lint bench chaos lab-hosts tools pictures clean
+.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
 
+# Most tests wait for elections: three of them at a time keep two cores busy.
+JOBS ?= 3
 test: $(DEV) tools
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not hosts and not kube"
+
+# On real hosts under systemd and on a real Kubernetes: root, Debian 12 and some minutes to build them once.
+test-labs: $(DEV) tools lab-hosts lab-kube
+	$(BIN)/python -m pytest -m "hosts or kube"
 
 check: lint test
 
@@ -33,6 +39,10 @@ chaos: $(DEV) tools
 # The jump host and three nodes under systemd that tests/labs/hosts boots: needs root and Debian, about a minute.
 lab-hosts: $(DEV)
 	$(BIN)/python -m tests.labs.hosts build
+
+# A Kubernetes 1.20 from Debian's source that tests/labs/kube starts: needs root and Debian 12, some eight minutes.
+lab-kube: $(DEV)
+	$(BIN)/python -m tests.labs.kube build
 
 # The README's pictures, drawn from a real cluster.
 pictures: $(DEV)
