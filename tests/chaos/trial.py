@@ -174,6 +174,9 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
             return
         how = random.choice(("finish", "undo"))
         code, said = stage.run(how, left[0]["id"], "demo", "--yes")
+        if code == -1:
+            outcome.problem = f"{how} hangs"
+            return
         if code == 2:
             how = "undo" if how == "finish" else "finish"
             code, said = stage.run(how, left[0]["id"], "demo", "--yes")
