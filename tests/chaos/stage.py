@@ -104,10 +104,10 @@ class Stage:
         names = {m.get("name", "") for m in members}
         stray = [f"{m['ID']:x}" for m in members if not m.get("name")]
         learners = [m["name"] for m in members if m.get("isLearner") and m.get("name")]
-        dead = [n.name for n in nodes if not n.pid]
+        still = [n.name for n in nodes if not n.pid]
         unowned = [n.name for n in nodes if n.member_name not in names]
         for what, which in (
-            ("unstarted members", stray), ("learners", learners), ("nodes that do not run", dead),
+            ("unstarted members", stray), ("learners", learners), ("nodes that do not run", still),
             ("nodes without a member", unowned),
         ):  # fmt: skip
             if which:
