@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from etcdtui.errors import SiteError
 from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
 from tests.cli.command import Cli
@@ -120,12 +121,13 @@ class Stage:
 
     def signal(self, node: str, number: int) -> bool:
         """Send a signal to a node's etcd; whether there was one."""
-        pid = next((n.pid for n in self.site.nodes() if n.name == node), None)
-        if pid is None:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        return True
+        # A node may be thawed after its trial has ended and its directory is gone.
+        with contextlib.suppress(ProcessLookupError, SiteError):
+            pid = next((n.pid for n in self.site.nodes() if n.name == node), None)
+            if pid is not None:
+                os.kill(pid, number)
+                return True
+        return False
 
     # -- consoles --------------------------------------------------------------------------
 

@@ -178,7 +178,8 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
     for _ in range(ROUNDS):
         left = stage.cli.json("plans", "demo", "-o", "json")
         if not left:
-            outcome.settled = outcome.settled or "not begun"
+            ended = any(x["phase"] == "end" and x["step"] == x["total"] for x in stage.audit_lines())
+            outcome.settled = outcome.settled or ("done" if ended else "not begun")
             return
         how = random.choice(("finish", "undo"))
         code, said = run(how, left[0]["id"])
@@ -199,8 +200,11 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
 
 def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
     """Nodes that were hurt, or stopped by intent, run again before the count."""
-    if operation.stops or outcome.point.fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN):
-        stage.run("start-all", "demo", "--yes")
+    back = operation.shrinks_to_one and outcome.settled in ("undone", "not begun")
+    hurt = outcome.point.fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN)
+    if operation.stops or back or (hurt and not operation.shrinks_to_one):
+        code, said = stage.run("start-all", "demo", "--yes")
+        outcome.history.append(f"start-all: {code} {said}".strip())
 
 
 def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome) -> None:
