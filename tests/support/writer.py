@@ -38,6 +38,7 @@ class Writer:
     Args:
         urls: plain client URLs to begin with.
         current: asked after an error for the endpoints as they are now, when members come and go.
+        reach: the API at a URL; dialled directly when None.
         pause: seconds between two writes; 0 writes as fast as etcd answers.
     """
 
@@ -46,10 +47,12 @@ class Writer:
         urls: Sequence[str],
         *,
         current: Callable[[], Sequence[str]] | None = None,
+        reach: Callable[[str], EtcdWriter] | None = None,
         pause: float = 0.005,
     ) -> None:
         self._urls = list(urls)
         self._current = current
+        self._reach = reach or (lambda url: dial(Target(url, url.split("://")[-1])))
         self._pause = pause
         self._stop = threading.Event()
         self._progress = threading.Condition()
@@ -107,7 +110,7 @@ class Writer:
         self.stop()
         lost: set[int] = set()
         for url in urls if urls is not None else self._known():
-            api = dial(Target(url, url.split("://")[-1]))
+            api = self._reach(url)
             try:
                 held = {pair.key: pair.value for pair in api.get_prefix(PREFIX, timeout)}
             finally:
@@ -126,7 +129,7 @@ class Writer:
         while not self._stop.is_set():
             try:
                 if url not in self._apis:
-                    self._apis[url] = dial(Target(url, url.split("://")[-1]))
+                    self._apis[url] = self._reach(url)
                 self._apis[url].put(_key(number), _value(number), PUT_TIMEOUT)
             except EtcdError as error:
                 self.errors.append(f"{url}: {error.message}")

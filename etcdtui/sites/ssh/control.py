@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
@@ -81,19 +81,28 @@ class _Systemd:
 
 class _StaticPod:
     def start(self, host: Host) -> Command:
-        return self._move(probe.beside(host.facts.manifest), host.facts.manifest)
+        aside = probe.beside(host.facts.manifest)
+        command = move_in(host)
+        # What was for one start alone is taken out before the next.
+        once = f'[ ! -e "$1" ] || sed -i \'/--{found.ONCE}/d\' -- "$1" || exit 1\n'
+        return replace(command, argv=["sh", "-c", once + _MOVE, "sh", aside, host.facts.manifest])
 
     def stop(self, host: Host, pid: int | None) -> Command:
         del pid
-        return self._move(host.facts.manifest, probe.beside(host.facts.manifest))
+        return _move(host.facts.manifest, probe.beside(host.facts.manifest))
 
     def kill(self, host: Host, pid: int | None) -> Command:
         del host
         return Command(["kill", "-KILL", str(pid or "PID")], root=True)
 
-    @staticmethod
-    def _move(source: str, target: str) -> Command:
-        return Command(["sh", "-c", _MOVE, "sh", source, target], root=True, words=f"mv -n {source} {target}")
+
+def _move(source: str, target: str) -> Command:
+    return Command(["sh", "-c", _MOVE, "sh", source, target], root=True, words=f"mv -n {source} {target}")
+
+
+def move_in(host: Host) -> Command:
+    """A static pod's manifest into its folder, as it is."""
+    return _move(probe.beside(host.facts.manifest), host.facts.manifest)
 
 
 class _Process:
@@ -156,9 +165,10 @@ def _state(host: Host) -> tuple[RunState, str, int | None]:
     return describe(host.look(), host.facts, host.stated, "")
 
 
-def _run(host: Host, command: Command) -> None:
-    run = host.shell.sudo if command.root else host.shell.run
-    checked(run(command.argv), host.name)
+def run(host: Host, command: Command) -> None:
+    """Run it with the rights it needs. Raises NodeError."""
+    call = host.shell.sudo if command.root else host.shell.run
+    checked(call(command.argv), host.name)
 
 
 @contextlib.contextmanager
@@ -195,12 +205,13 @@ def start(host: Host) -> str:
             f"{host.name}: {host.facts.data_dir} is missing: a member without data would start there",
             "state how etcd is run (`unit`, `manifest` or `pid_file`) in the profile if that is meant",
         )
-    _run(host, control.start(host))
+    run(host, control.start(host))
     with _sent(host, "the start"):
-        return _started(host)
+        return started(host)
 
 
-def _started(host: Host) -> str:
+def started(host: Host) -> str:
+    """See it run after it was started. Raises NodeError with etcd's own words when it ended at once."""
     state = _await(
         host, lambda s, p: s is RunState.FAILED or (s is RunState.RUNNING and p is not None), SETTLE
     )
@@ -237,10 +248,10 @@ def _end(host: Host, how: str, timeout: float, make: Callable[[Control, int | No
     if host.facts.runs is Runs.PROCESS and not host.stated.command:
         host.record()
     command = make(control, pid)
-    _run(host, command)
+    run(host, command)
     if state is RunState.FROZEN and pid is not None and host.facts.runs is not Runs.SYSTEMD:
         # It acts on SIGTERM only once it goes on; systemd sees to that itself.
-        _run(host, Command(["kill", "-CONT", str(pid)], command.root))
+        run(host, Command(["kill", "-CONT", str(pid)], command.root))
     with _sent(host, "the signal"):
         _await(host, lambda _, p: p is None or p != pid, timeout)
         host.look(deep=True)

@@ -11,6 +11,8 @@ from typing import Any
 from etcdtui.sites.ssh import probe
 from etcdtui.sites.ssh.probe import Look, Process
 
+ONCE = "force-new-cluster"
+"""The flag of one start alone: it belongs to no node's settings."""
 MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 """Where kubeadm puts it (``cmd/kubeadm/app/constants``)."""
 
@@ -139,13 +141,13 @@ def with_unit(facts: Facts, look: Look, read: ReadFile) -> Facts:
     """The settings of a systemd unit, from a deep look that asked for it."""
     process = of_unit(look)
     env: dict[str, str] = {}
-    for word in _words(look.unit.get("Environment", "")):
+    for word in words(look.unit.get("Environment", "")):
         key, _, value = word.partition("=")
         env[key] = value
     for line in look.unit.get("EnvironmentFiles", "").splitlines():
         if path := line.partition(" (")[0].strip():
             env |= probe.environment_lines(read(path))
-    argv = process.argv if process else _exec_start(look.unit.get("ExecStart", ""))
+    argv = process.argv if process else exec_start(look.unit.get("ExecStart", ""))
     if process and process.env:
         env |= process.env
     settings = settings_of(argv, env, read)
@@ -159,6 +161,8 @@ def settings_of(argv: tuple[str, ...] | list[str], env: Mapping[str, str], read:
     """etcd's settings: a file alone, else flags over variables (``server/etcdmain/config.go``)."""
     given = probe.flags(list(argv))
     values = probe.variables(env)
+    for once in (given, values):
+        once.pop(ONCE, None)
     if file := given.get("config-file") or values.get("config-file"):
         return _of_file(read(file))
     return {**values, **given}
@@ -235,20 +239,22 @@ def _process(stated: Stated, process: Process | None, known: Facts, read: ReadFi
     env = process.env if process else {}
     settings = settings_of(argv, env, read) or dict(known.settings)
     out = process.out if process and process.out.startswith("/") and process.out != "/dev/null" else ""
+    argv = tuple(word for word in argv if word.lstrip("-").partition("=")[0] != ONCE)
     return Facts(
-        runs=Runs.PROCESS, pid_file=stated.pid_file, argv=stated.command or tuple(argv),
+        runs=Runs.PROCESS, pid_file=stated.pid_file, argv=stated.command or argv,
         log_file=stated.log_file or out or known.log_file, binary=process.exe if process else known.binary,
         settings=settings, uid=process.uid if process else known.uid,
     )  # fmt: skip
 
 
-def _exec_start(text: str) -> tuple[str, ...]:
+def exec_start(text: str) -> tuple[str, ...]:
     """``{ path=/usr/bin/etcd ; argv[]=/usr/bin/etcd --x ; ... }`` as systemctl shows it."""
     _, _, rest = text.partition("argv[]=")
-    return tuple(_words(rest.partition(" ;")[0]))
+    return tuple(words(rest.partition(" ;")[0]))
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """A line split as a shell does, or at blanks where it cannot be."""
     try:
         return shlex.split(text)
     except ValueError:

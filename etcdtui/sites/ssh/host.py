@@ -6,6 +6,8 @@ import contextlib
 import json
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
 from etcdtui.model.cluster import Node, RunState
@@ -15,7 +17,7 @@ from etcdtui.sites.ssh import probe
 from etcdtui.sites.ssh.facts import MANIFEST, Facts, Runs, Stated
 from etcdtui.sites.ssh.link import Link
 from etcdtui.sites.ssh.probe import Look
-from etcdtui.sites.ssh.shell import Shell
+from etcdtui.sites.ssh.shell import Root, Shell, checked
 from etcdtui.sites.ssh.watch import Watch
 from etcdtui.sites.ssh.words import describe
 
@@ -44,6 +46,8 @@ class Host:
         self.facts = Facts()
         self.detected = False
         """Whether a deep look has succeeded."""
+        self.spare = False
+        """Whether it is known to run no member and to be set up for none."""
         self._trouble = ("", 0.0)
         self._look: Look | None = None
         self._watch: Watch | None = None
@@ -120,7 +124,41 @@ class Host:
             # What was stopped from here is known better than what a unit that never ran would be.
             facts = self._recorded(facts)
         self.facts = facts
+        self.spare = self._is_spare(look)
         return look
+
+    def _is_spare(self, look: Look) -> bool:
+        """Whether nothing here is, was or is to be a member, as far as root can see."""
+        facts = self.facts
+        if look.processes or (len(look.candidates) > 1 and facts.runs is Runs.UNKNOWN):
+            return False
+        if facts.settings.get("initial-cluster") or facts.settings.get("discovery-srv"):
+            return False
+        if facts.runs in (Runs.STATIC_POD, Runs.PROCESS) and (facts.argv or look.manifest in _THERE):
+            return False
+        if not facts.data_dir:
+            return True
+        # What cannot be looked into may hold a member.
+        test = ["sh", "-c", '[ -x "$(dirname "$1")" ] && [ ! -e "$1/member" ]', "sh", facts.data_dir]
+        return self.shell.can_be_root_silently() and self.shell.elevated(test).code == 0
+
+    def forget(self, facts: Facts | None = None) -> None:
+        """Look anew, from the root up: its files were changed.
+
+        Args:
+            facts: what is known of it from now on.
+        """
+        with self._lock:
+            self.facts, self.detected = facts or Facts(), False
+
+    def text(self, path: str) -> str:
+        """A file of the host as text, empty when it is not there; sudo's password may be asked for."""
+        if not path:
+            return ""
+        done = self.shell.elevated(["cat", "--", path])
+        if done.code and self.shell.root is Root.PASSWORD:
+            done = self.shell.sudo(["cat", "--", path])
+        return "" if done.code else done.text
 
     def _read(self, path: str) -> str:
         try:
@@ -171,24 +209,44 @@ class Host:
 
     def record(self) -> None:
         """Write down on the host how its process was started, so that it can be started again."""
-        facts = self.facts
-        text = json.dumps({"argv": list(facts.argv), "log": facts.log_file, "uid": facts.uid})
+        self.keep_command(self.facts.argv, self.facts.log_file, self.facts.uid)
+
+    def keep_command(self, argv: Sequence[str], log_file: str, uid: int) -> None:
+        """Write down on the host how its process is to be started. Raises NodeError."""
+        self.keep("", {"argv": list(argv), "log": log_file, "uid": uid})
+
+    def keep(self, what: str, values: Mapping[str, Any]) -> None:
+        """Write something down on the host, in the account's home. Raises NodeError."""
         script = 'cd && mkdir -p "$1" && cat > "$1/$2.json.part" && mv "$1/$2.json.part" "$1/$2.json"'
-        done = self.shell.run(["sh", "-c", script, "sh", RECORDS, self._record], stdin=text.encode())
+        argv = ["sh", "-c", script, "sh", RECORDS, self._record + (f".{what}" if what else "")]
+        done = self.shell.run(argv, stdin=json.dumps(values).encode())
         if done.code:
             raise NodeError(
-                f"{self.name}: its command line cannot be kept in ~/{RECORDS}: {clean(done.err, 120)}",
-                "state it as `command` in the profile",
+                f"{self.name}: how its etcd is run cannot be kept in ~/{RECORDS}: {clean(done.err, 120)}",
+                "make room there, or state its command line as `command` in the profile",
             )
+
+    def kept(self, what: str = "") -> dict[str, Any]:
+        """What was written down so; empty for nothing."""
+        name = self._record + (f".{what}" if what else "")
+        done = self.shell.run(["sh", "-c", 'cat "$HOME/$1/$2.json" 2>/dev/null', "sh", RECORDS, name])
+        with contextlib.suppress(ValueError):
+            held = json.loads(done.text)
+            return held if isinstance(held, dict) else {}
+        return {}
+
+    def drop_command(self, tag: str) -> None:
+        """Forget how its process was started; the file is kept under another name."""
+        script = 'cd && [ ! -e "$1/$2.json" ] || mv -- "$1/$2.json" "$1/$2.json.retired-$3"'
+        checked(self.shell.run(["sh", "-c", script, "sh", RECORDS, self._record, tag]), self.name)
 
     @property
     def _record(self) -> str:
         return "".join(ch if ch.isalnum() or ch in "._-" else "_" for ch in self.name)
 
     def _recorded(self, facts: Facts) -> Facts:
-        done = self.shell.run(["sh", "-c", 'cat "$HOME/$1/$2.json" 2>/dev/null', "sh", RECORDS, self._record])
+        raw = self.kept()
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            raw = json.loads(done.text)
             argv = tuple(str(word) for word in raw["argv"])
             log = self.stated.log_file or str(raw["log"])
             return Facts(
@@ -196,6 +254,9 @@ class Host:
                 log_file=log, settings=found.settings_of(argv, {}, self._read),
             )  # fmt: skip
         return facts
+
+
+_THERE = ("present", "aside", "hidden")
 
 
 def _keep_hidden(before: Look, now: Look) -> None:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 UNIT_PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "MainPID", "NRestarts", "StateChangeTimestamp", "Result",
     "ExecMainStatus", "UnitFileState", "ExecStart", "Environment", "EnvironmentFiles", "Restart", "User",
+    "FragmentPath", "DropInPaths",
 )  # fmt: skip
 
 LOOK = r"""

@@ -14,16 +14,20 @@ from urllib.parse import urlsplit
 
 from etcdtui.errors import EtcdtuiError, NodeError, SiteError
 from etcdtui.etcd.api import EtcdWriter
-from etcdtui.model.cluster import Node, RunState
+from etcdtui.model.cluster import ClusterSnapshot, Node, RunState
 from etcdtui.model.events import Event
+from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean, plural
 from etcdtui.sites.asking import Asker
 from etcdtui.sites.ssh.acting import SshActing
 from etcdtui.sites.ssh.facts import Stated
 from etcdtui.sites.ssh.hop import Hop, spot
+from etcdtui.sites.ssh.places import SshPlaces
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.releases import SshReleases
+from etcdtui.sites.ssh.restore import SshRestores
+from etcdtui.sites.ssh.shelves import SshShelves
 from etcdtui.sites.ssh.ways import SshWays
 
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ LOOK_WAIT = 1.3
 """Seconds one listing of the nodes waits for the slowest host."""
 
 
-class SshSite(SshActing, SshReleases, SshWays):
+class SshSite(SshActing, SshPlaces, SshShelves, SshRestores, SshReleases, SshWays):
     """Nodes on hosts. Nothing is dialled before it is needed, and nothing is imported either."""
 
     kind = "ssh"
@@ -141,7 +145,7 @@ class SshSite(SshActing, SshReleases, SshWays):
     def seeds(self) -> tuple[str, ...]:
         """The client URLs the hosts' etcds advertise; before that is known, the usual port of each host."""
         out: dict[str, None] = {}
-        for host in list(self._hosts.values()):
+        for host in [host for host in self._hosts.values() if not host.spare]:
             out.update(dict.fromkeys(host.facts.client_urls or (self._guess(host),)))
         return tuple(out)
 
@@ -211,8 +215,19 @@ class SshSite(SshActing, SshReleases, SshWays):
             thread = self._looking.get(host.name)
             if thread is not None:
                 thread.join(max(0.0, began + LOOK_WAIT - time.monotonic()))
-            out.append(self._seen(host, late=thread is not None and thread.is_alive()))
+            if not host.spare:
+                out.append(self._seen(host, late=thread is not None and thread.is_alive()))
         return tuple(out)
+
+    def note(self) -> str:
+        """The hosts that run no member and could."""
+        free = [host.name for host in list(self._hosts.values()) if host.spare]
+        return f"free: {clean(', '.join(free))}" if free else ""
+
+    def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
+        """None: each node says what is wrong with it."""
+        del snapshot
+        return ()
 
     def _seen(self, host: Host, *, late: bool) -> Node:
         node = self._nodes.get(host.name) or Node(host.name)

@@ -123,8 +123,8 @@ class LabCluster:
         Args:
             before: a shell script that every node runs before its etcd is started.
         """
-        with ThreadPoolExecutor(len(self.lab.nodes)) as pool:
-            list(pool.map(self._wipe, self.lab.nodes))
+        with ThreadPoolExecutor(len(self.lab.nodes) + 1) as pool:
+            list(pool.map(self._wipe, (*self.lab.nodes, self.lab.spare)))
             list(pool.map(self._lay, self.lab.nodes))
             if before:
                 list(pool.map(lambda m: m.run("sh", "-ec", before), self.lab.nodes))
@@ -141,8 +141,9 @@ class LabCluster:
             "systemctl disable -q etcd kvstore kubelet 2>/dev/null; pkill -9 -x etcd; "
             "umount /var/lib/etcd/default 2>/dev/null; [ -e /opt/gone ] && mv /opt/gone /opt/etcd; "
             "ln -sfn etcd-v3.5.1 /opt/etcd; "
-            "rm -rf /var/lib/etcd/* /srv/kv /home/op/etcd* /home/op/.local /etc/kubernetes /var/log/pods "
-            "/etc/systemd/system/kvstore.service /etc/systemd/system/kubelet.service /etc/default/etcd; "
+            "rm -rf /var/lib/etcd/* /var/lib/etcd.* /srv/kv* /home/op/etcd* /home/op/.local /etc/kubernetes "
+            "/var/log/pods /etc/systemd/system/kvstore.service* /etc/systemd/system/kubelet.service "
+            "/etc/systemd/system/etcd.service* /run/systemd/system/*.service.d /etc/default/etcd*; "
             "systemctl daemon-reload; :",
         )  # fmt: skip
 
@@ -168,11 +169,19 @@ class LabCluster:
             flags = "\n".join(f"    - {flag}" for flag in self.flags(machine))
             text = MANIFEST.format(flags=flags, data=DATA["static"])
             machine.write("/etc/kubernetes/manifests/etcd.yaml.lab", text, 0o600)
-            machine.write("/usr/local/sbin/kubelet", KUBELET, 0o755)
-            machine.write(
-                "/etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/local/sbin/kubelet\n"
-            )
-            machine.run("systemctl", "daemon-reload")
+            self._lay_kubelet(machine)
+
+    @staticmethod
+    def _lay_kubelet(machine: Machine) -> None:
+        machine.write("/usr/local/sbin/kubelet", KUBELET, 0o755)
+        machine.write("/etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/local/sbin/kubelet\n")
+        machine.run("systemctl", "daemon-reload")
+
+    def give_kubelet(self, machine: Machine) -> None:
+        """A host that runs what is in its manifests folder, and nothing is."""
+        machine.run("mkdir", "-p", "/etc/kubernetes/manifests")
+        self._lay_kubelet(machine)
+        machine.run("systemctl", "start", "kubelet")
 
     def _start(self, machine: Machine) -> None:
         kind = self.kinds[machine.name]

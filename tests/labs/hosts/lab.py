@@ -1,4 +1,4 @@
-"""Four machines and two networks: from outside only the jump host is reached, from it the three nodes."""
+"""Five machines and two networks: from outside only the jump host is reached, from it the nodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ OUTER, INNER = "etl0", "etl1"
 GATEWAY = "10.213.0.1/24"
 JUMP = Machine("jump", (Nic(OUTER, "10.213.0.2/24"), Nic(INNER, "10.213.1.2/24")))
 NODES = tuple(Machine(f"n{i}", (Nic(INNER, f"10.213.1.{10 + i}/24"),)) for i in (1, 2, 3))
-MACHINES = (JUMP, *NODES)
+SPARE = Machine("n4", (Nic(INNER, "10.213.1.14/24"),))
+"""A host on which no member runs."""
+MACHINES = (JUMP, *NODES, SPARE)
 
 SSH_CONFIG = """\
 Host *
@@ -27,7 +29,7 @@ Host *
 Host jump
     HostName 10.213.0.2
     User ops
-Host n1 n2 n3
+Host n1 n2 n3 n4
     User op
     ProxyJump jump
 Host n1
@@ -36,6 +38,8 @@ Host n2
     HostName 10.213.1.12
 Host n3
     HostName 10.213.1.13
+Host n4
+    HostName 10.213.1.14
 """
 
 
@@ -48,7 +52,7 @@ class Lab:
 
     def __init__(self) -> None:
         self.machines = {m.name: m for m in MACHINES}
-        self.jump, self.nodes = JUMP, NODES
+        self.jump, self.nodes, self.spare = JUMP, NODES, SPARE
         self.ssh_config = RUN / "ssh_config"
         self.key = RUN / "id_ed25519"
         self.known_hosts = RUN / "known_hosts"
