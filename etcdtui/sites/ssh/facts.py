@@ -214,7 +214,8 @@ def _is_pod(look: Look, process: Process | None) -> bool:
 def _static(manifest: str, process: Process | None, known: Facts, read: ReadFile) -> Facts:
     argv: list[str] = list(process.argv) if process else []
     if not argv:
-        argv = _manifest_command(read(manifest)) or list(known.argv)
+        text = read(manifest) or read(probe.beside(manifest))
+        argv = _manifest_command(text) or list(known.argv)
     settings = settings_of(argv, process.env if process else {}, read)
     return Facts(
         runs=Runs.STATIC_POD, manifest=manifest, argv=tuple(argv),

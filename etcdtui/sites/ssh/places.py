@@ -63,17 +63,22 @@ class SshPlaces:
         Raises:
             SiteError: there are not so many, or nothing tells their addresses.
         """
-        spares = (*self.spares(), *self._emptied())
-        if len(spares) < count:
-            there = f"{plural(len(spares), 'host')} of the profile without a member"
+        members = self._member_urls()
+        if not members:
+            raise SiteError(f"{self.name}: no member answers, so which hosts are free cannot be told")
+        places = [self._place(host) for host in (*self.spares(), *self._emptied())]
+        # A member that is only down keeps its place.
+        free = [place for place in places if place.peer_url not in members]
+        if len(free) < count:
+            there = f"{plural(len(free), 'host')} of the profile without a member"
             raise SiteError(
                 f"{self.name}: {there}, {count} needed",
                 "enter further hosts into `hosts`, or give --peer-urls of an etcd that you start yourself",
             )
-        return tuple(self._place(host) for host in spares[:count])
+        return tuple(free[:count])
 
     def _emptied(self) -> tuple[Host, ...]:
-        """The hosts set up for a member whose data was moved away, and which the cluster does not know."""
+        """The hosts set up for a member whose data was moved away."""
         from etcdtui.sites.ssh import disk
 
         out: list[Host] = []
@@ -86,8 +91,7 @@ class SshPlaces:
                     out.append(host)
             except SiteError:
                 continue
-        members = self._member_urls() if out else frozenset()
-        return tuple(host for host in out if members and members.isdisjoint(host.facts.peer_urls))
+        return tuple(out)
 
     def _member_urls(self) -> frozenset[str]:
         """The peer URLs of all members, as the first one that answers has them; empty when none does."""

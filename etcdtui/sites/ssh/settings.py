@@ -11,7 +11,7 @@ Changes = Mapping[str, str | None]
 
 ADVERTISED = "kubeadm.kubernetes.io/etcd.advertise-client-urls"
 """The annotation that kubeadm reads instead of the command line."""
-_EXEC = re.compile(r"(?m)^ExecStart=.*(?:\\\n.*)*$")
+_EXEC = re.compile(r"(?m)^ExecStart=(?:.*\\\n)*.*$")
 
 
 def variable(name: str) -> str:
