@@ -78,9 +78,7 @@ def test_a_further_host_is_set_up_as_its_siblings_are(lab: Lab, tmp_path: Path, 
             assert lab["n4"].run("pgrep", "-x", "etcd", check=False) == ""
 
 
-@pytest.mark.parametrize(
-    "kinds", [("systemd", "unit", "unit"), ("process", "static", "static")], ids="-".join
-)
+@pytest.mark.parametrize("kinds", [("systemd",) * 3, ("process", "static", "static")], ids="-".join)
 def test_a_member_whose_disk_was_lost_is_replaced_where_it_ran(
     lab: Lab, tmp_path: Path, kinds: tuple[str, ...]
 ) -> None:

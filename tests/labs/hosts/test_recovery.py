@@ -10,9 +10,11 @@ from etcdtui.ops.plan import Outcome
 from tests.labs.hosts.clusters import DATA, LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Seen, opened
+from tests.support.consoles import cut_off
 
 pytestmark = pytest.mark.timeout(240)
 NODES = ("n1", "n2", "n3")
+KINDS = ("systemd", "static", "process")
 
 
 def put(seen: Seen, value: bytes) -> None:
@@ -35,11 +37,8 @@ def colours(seen: Seen) -> set[str]:
     return out
 
 
-@pytest.mark.parametrize(
-    "kinds", [("systemd", "static", "process"), ("unit", "unit", "systemd")], ids="-".join
-)
-def test_a_snapshot_becomes_a_new_cluster(lab: Lab, tmp_path: Path, kinds: tuple[str, ...]) -> None:
-    LabCluster(lab, kinds).up()
+def test_a_snapshot_becomes_a_new_cluster(lab: Lab, tmp_path: Path) -> None:
+    LabCluster(lab, KINDS).up()
     with opened(lab, tmp_path) as seen:
         seen.settled()
         old = seen.session.snapshot().cluster_id
@@ -52,11 +51,32 @@ def test_a_snapshot_becomes_a_new_cluster(lab: Lab, tmp_path: Path, kinds: tuple
         seen.settled()
         assert seen.session.snapshot().cluster_id != old
         assert colours(seen) == {"blue"}
-        for machine, kind in zip(lab.nodes, kinds, strict=True):
+        for machine, kind in zip(lab.nodes, KINDS, strict=True):
             assert machine.run("sh", "-c", f"ls -d {DATA[kind]}.shelf-*/member").strip()
             assert not machine.run("sh", "-c", "ls /home/op/.local/state/etcdtui/snapshot-* 2>/dev/null || :")
         seen.done("rolling-restart")
         assert colours(seen) == {"blue"}
+
+
+def test_a_restore_that_was_cut_off_is_undone_by_the_next_console(lab: Lab, tmp_path: Path) -> None:
+    """Cut off when one of three nodes is restored: all get back the data and the settings they had."""
+    LabCluster(lab, KINDS).up()
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        old = seen.session.snapshot().cluster_id
+        seen.done("snapshot-save", directory=str(tmp_path / "saved"))
+        (file,) = (tmp_path / "saved").glob("*.db")
+        put(seen, b"red")
+        plan = seen.session.prepare("restore", None, {"snapshot": str(file)})
+        cut_off(seen.session, plan, 8, "lab")
+    with opened(lab, tmp_path) as later:
+        later.until(lambda _: later.session.changes.unfinished())
+        changes = later.session.changes
+        result = later.session.execute(changes.undo(changes.unfinished()[0]))
+        assert result.outcome is Outcome.DONE, result.message
+        later.settled()
+        assert later.session.snapshot().cluster_id == old
+        assert colours(later) == {"red"}
 
 
 @pytest.mark.parametrize("kind", ["systemd", "unit", "static", "process"])
