@@ -62,6 +62,13 @@ def after(
     has_unit = look is not None and look.unit.get("LoadState") == "loaded"
     _has_all(host, pattern, [path for path in files if path.startswith("/")])
     disk.make_room(host, data, owner(host, pattern))
+    _write(host, sibling, pattern, changes, has_unit)
+    host.look(deep=True)
+    return f"{host.name}: prepared as {sibling.name} is, to join as {name} at {node.peer_url}"
+
+
+def _write(host: Host, sibling: Host, pattern: Source, changes: Changes, has_unit: bool) -> None:
+    """Write what starts etcd there, and have what is known of the host found out anew."""
     if pattern.runs is Runs.PROCESS:
         command = source.command_of(pattern, changes)
         uid = host.uid if sibling.facts.uid == sibling.uid else sibling.facts.uid
@@ -75,8 +82,6 @@ def after(
             if pattern.enabled:
                 disk.run(host, ["systemctl", "-q", "enable", pattern.unit])
         host.forget(_facts_like(sibling, pattern, host))
-    host.look(deep=True)
-    return f"{host.name}: prepared as {sibling.name} is, to join as {name} at {node.peer_url}"
 
 
 def settle(host: Host, before: Source, changes: Changes) -> None:
