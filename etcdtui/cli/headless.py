@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
+from importlib import import_module
 
 from etcdtui.cli.asking import asker
 from etcdtui.cli.printing import complain, print_json, table
@@ -38,6 +39,8 @@ def opened(args: argparse.Namespace, *, read_only: bool = True) -> Iterator[tupl
     Args:
         read_only: whether to leave out what changes anything, whatever the configuration says.
     """
+    # Loaded before the clock runs: on a busy machine it takes longer than a reading may.
+    import_module("etcdtui.etcd.rpc")
     config = read_config(args)
     profile = choose(args, config)
     settings = settings_for(args, config, profile)

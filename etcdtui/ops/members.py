@@ -15,6 +15,7 @@ from etcdtui.ops.actions import nodes
 from etcdtui.ops.member_exec import RETIRE
 from etcdtui.ops.plan import Check, Step
 from etcdtui.sites.base import Growable, HasNodes, NewNode, Site, Startable
+from etcdtui.sites.manager import Discarding
 
 HOLD = 6.0
 """Seconds a member that joined must be healthy without a break: etcd counts it as connected after 5."""
@@ -144,14 +145,33 @@ def add_steps(name: str, peer_urls: Sequence[str], *, learner: bool, apart: Sequ
     return [wait_step(wait, Check("etcd-allows", change), WAIT_TIMEOUT, guards), add]
 
 
+def discard_steps(site: Site, node: str, peer_urls: Sequence[str]) -> list[Step]:
+    """Delete what an earlier node of that name has left; none when it has left nothing."""
+    call = site.describe_discard(node) if isinstance(site, Discarding) else ""
+    if not call:
+        return []
+    return [
+        Step(
+            verb="node.discard",
+            args={"node": node},
+            title=f"delete the data that an earlier {clean(node)} has left",
+            call=call,
+            guards=(Check("no-member", {"peer_urls": list(peer_urls), "node": node}),),
+        )
+    ]
+
+
 def join_steps(site: Site, place: NewNode, *, learner: bool, apart: Sequence[int] = ()) -> list[Step]:
     """A member with its node: added, prepared, started, in sync, promoted, a healthy voter.
+
+    What an earlier node of that name left is deleted before.
 
     Whatever has happened, the way back is to remove the member first and give its node up then.
     """
     seat = {"member": None, "peer_urls": [place.peer_url], "node": place.name}
     out = unadd_step([place.peer_url], place.name)
     steps = [
+        *discard_steps(site, place.name, [place.peer_url]),
         *add_steps(place.name, [place.peer_url], learner=learner, apart=apart),
         Step(
             verb="node.prepare",

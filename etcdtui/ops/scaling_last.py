@@ -67,8 +67,7 @@ def _scripted(site: Site) -> SelfManaging | None:
 def _join(site: Site, place: NewNode, size: int, learner: bool) -> list[Step]:
     if _scripted(site):
         return selfmanaged.join_steps(site, place, size)
-    discard = selfmanaged.discard_steps(site, place.name, [place.peer_url])
-    return [*discard, *members.join_steps(site, place, learner=learner)]
+    return members.join_steps(site, place, learner=learner)
 
 
 def _shrink(request: Request, going: tuple[str, ...], ghosts: list[EndpointRow], wanted: int) -> Plan:

@@ -12,7 +12,14 @@ from etcdtui.ops import rolling
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor
 from etcdtui.ops.guards import _Answer, guard
-from etcdtui.ops.members import CHANGE_TIMEOUT, HOLD, WAIT_TIMEOUT, unadd_step, wait_step
+from etcdtui.ops.members import (
+    CHANGE_TIMEOUT,
+    HOLD,
+    WAIT_TIMEOUT,
+    discard_steps,
+    unadd_step,
+    wait_step,
+)
 from etcdtui.ops.membership import called, find
 from etcdtui.ops.plan import Args, Check, Step
 from etcdtui.ops.rolling_exec import unwell_members
@@ -41,22 +48,6 @@ def managing(site: Site) -> SelfManaging:
 
 
 # -- steps ---------------------------------------------------------------------------------
-
-
-def discard_steps(site: Site, node: str, peer_urls: Sequence[str]) -> list[Step]:
-    """Delete what an earlier node of that name has left; none when it has left nothing."""
-    call = site.describe_discard(node) if isinstance(site, Discarding) else ""
-    if not call:
-        return []
-    return [
-        Step(
-            verb="node.discard",
-            args={"node": node},
-            title=f"delete the data that an earlier {clean(node)} has left",
-            call=call,
-            guards=(Check("no-member", {"peer_urls": list(peer_urls), "node": node}),),
-        )
-    ]
 
 
 def discard_later(site: Site, node: Node) -> list[Step]:

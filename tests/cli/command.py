@@ -37,7 +37,7 @@ class Cli:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=50,
+            timeout=120,
             env=self.environ(**env),
             check=False,
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.command import Cli, one_line
 
 
@@ -19,6 +21,7 @@ def leader(cli: Cli) -> str:
     raise AssertionError("no leader")
 
 
+@pytest.mark.timeout(150)
 def test_leadership_is_handed_over_and_every_node_restarted(demo: Cli) -> None:
     first = leader(demo)
     wanted = next(name for name in states(demo) if name != first)

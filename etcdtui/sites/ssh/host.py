@@ -19,8 +19,8 @@ from etcdtui.sites.ssh.shell import Shell
 from etcdtui.sites.ssh.watch import Watch
 from etcdtui.sites.ssh.words import describe
 
-DEEP_EVERY = 30.0
-"""Seconds between two looks that find out anew how etcd is run."""
+DEEP_EVERY = 120.0
+"""Seconds between two looks that find out anew how etcd is run, as root where possible: sudo logs each."""
 LOOK_TIMEOUT = 4.0
 LASTING = 5.0
 """Seconds a running etcd may be silent before that is said of its node: it may be starting."""

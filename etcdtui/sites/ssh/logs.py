@@ -29,6 +29,11 @@ def tail(host: Host, lines: int) -> tuple[str, ...]:
         host.look()
     done = host.shell.elevated(_command(host, lines, follow=False))
     text = checked(done, f"{host.name}: its log").text
+    if not text.strip() and host.facts.runs is Runs.SYSTEMD and not host.shell.can_be_root_silently():
+        raise NodeError(
+            f"{host.name}: {host.link.hop.user} may not read the journal of {host.facts.unit}",
+            "put the account into the group systemd-journal, or allow it sudo without a password",
+        )
     return tuple(_plain(host, line) for line in text.splitlines())
 
 

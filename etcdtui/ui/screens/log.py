@@ -101,7 +101,8 @@ class LogScreen(ModalScreen[None]):
         field.placeholder = "show only lines with these words" if what == "filter" else "search upwards"
         field.value = self._filter if what == "filter" else self._search
         field.display = True
-        field.focus()
+        # At once, not with the next message: what is typed on belongs into the field.
+        self.set_focus(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A filter counts while it is typed."""
@@ -120,8 +121,8 @@ class LogScreen(ModalScreen[None]):
             self.action_find(True)
 
     def _shut(self) -> None:
+        self.set_focus(self.query_one(LogView))
         self.query_one(Input).display = False
-        self.query_one(LogView).focus()
 
     def action_find(self, backwards: bool) -> None:
         """The next line with what is searched."""

@@ -145,8 +145,11 @@ def test_a_changed_host_key_is_refused_with_the_line_that_stands(
     known.write_text("\n".join(lines) + "\n")
     with opened(lab, tmp_path, known_hosts=known) as seen:
         seen.until(lambda s: sum(r.reading.answered for r in s.rows) >= 2)
-        seen.until(lambda s: "HAS CHANGED" in row_of(s, "n2").reading.reason)
-        assert f"{known}:{n2 + 1}" in seen.row("n2").reading.reason
+        seen.until(lambda s: any("HAS CHANGED" in row.reading.reason for row in s.rows))
+        seen.until(lambda s: any("HAS CHANGED" in node.detail for node in s.nodes))
+        (node,) = (n for n in seen.session.snapshot().nodes if "HAS CHANGED" in n.detail)
+        assert node.name == "n2"
+        assert f"{known}:{n2 + 1}" in node.detail
 
 
 def test_sudo_that_is_refused_is_one_sentence(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
