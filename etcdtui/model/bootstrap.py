@@ -158,11 +158,6 @@ class HostsBootstrap(Bootstrap):
     account: str = "etcd"
     """Whom etcd runs as; made when it is missing."""
 
-    @property
-    def several_on_one_host(self) -> bool:
-        """Whether a host gets more than one member."""
-        return len({member.host for member in self.members}) < len(self.members)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeBootstrap(Bootstrap):

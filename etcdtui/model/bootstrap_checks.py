@@ -14,9 +14,9 @@ from etcdtui.model.bootstrap import (
     HostsBootstrap,
     KubeBootstrap,
     MemberPlan,
-    Runner,
     Source,
     Tls,
+    bare_host,
 )
 from etcdtui.model.etcd_settings import OWN_SETTINGS
 from etcdtui.model.text import clean
@@ -120,10 +120,10 @@ def _members(plan: HostsBootstrap) -> Iterator[Problem]:
         if not member.host:
             yield Problem(f"{where}.host", "expected a host")
         yield from _ports(where, member, taken)
-    hosts = Counter(member.host for member in plan.members)
+    hosts = Counter(bare_host(member.host) for member in plan.members)
     for host in (host for host, count in hosts.items() if host and count > 1):
-        text = f"{hosts[host]} members on {clean(host)} fail together with it"
-        yield Problem("members", text, hard=False)
+        text = f"{hosts[host]} members on {clean(host)}: one a host; they would fail together"
+        yield Problem("members", text)
 
 
 def _ports(where: str, member: MemberPlan, taken: dict[tuple[str, int], str]) -> Iterator[Problem]:
@@ -152,10 +152,6 @@ def _places(plan: HostsBootstrap) -> Iterator[Problem]:
             or path.rstrip("/") in ("", "/etc", "/var", "/usr")
         ):
             yield Problem(key, f"{clean(path)!r}: expected an absolute path of etcd's own")
-    if plan.several_on_one_host:
-        shared = ["data_dir", *(["unit"] if plan.runner is Runner.SYSTEMD else [])]
-        for key in (key for key in shared if "{name}" not in str(getattr(plan, key))):
-            yield Problem(key, "several members on one host: expected {name} in it")
     if not _UNIT.fullmatch(plan.unit):
         yield Problem("unit", f"{clean(plan.unit)!r}: expected the name of a systemd unit")
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", plan.account):

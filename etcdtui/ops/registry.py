@@ -5,6 +5,7 @@ from __future__ import annotations
 from etcdtui.ops.action import Action, Request, Scope
 from etcdtui.ops.actions import (
     add_member,
+    bootstrap,
     compact,
     defrag,
     defrag_member,
@@ -40,6 +41,7 @@ ACTIONS: tuple[Action, ...] = (
     kill_node.ACTION,
     start_all.ACTION,
     stop_all.ACTION,
+    bootstrap.ACTION,
     move_leader.ACTION,
     add_member.ACTION,
     promote.ACTION,

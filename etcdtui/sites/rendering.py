@@ -9,12 +9,13 @@ from etcdtui.config import KubeProfile, Profile, SshProfile
 from etcdtui.errors import UsageError
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, Tls
+from etcdtui.sites.build import SET_NAME
 
 if TYPE_CHECKING:
     from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan
 
-SET_NAME, NAMESPACE = "etcd", "default"
-"""Names of a StatefulSet and a namespace that the profile leaves open."""
+NAMESPACE = "default"
+"""The namespace that a profile leaves open, and its context too."""
 
 
 def render(profile: Profile, *, founded: bool = False) -> str:

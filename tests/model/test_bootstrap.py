@@ -57,7 +57,7 @@ def test_a_plain_plan_has_nothing_against_it() -> None:
         ),
         (
             line(1, host="root@n1:22", client_port=3379, peer_port=3380),
-            "unit: several members on one host: expected {name} in it",
+            "members: 2 members on n1: one a host; they would fail together",
         ),
         (
             line(1, address="10.0.0.1"),

@@ -75,7 +75,8 @@ class Manifests:
 
     # -- the small ones ------------------------------------------------------------------------
 
-    def _object(self, version: str, kind: str, name: str, **fields: Any) -> Json:
+    def object(self, version: str, kind: str, name: str, **fields: Any) -> Json:
+        """One object of the cluster, with its labels."""
         labels = {**self.labels, "app.kubernetes.io/managed-by": "etcdtui"}
         meta = {"name": name, "namespace": self.namespace, "labels": labels}
         return {"apiVersion": version, "kind": kind, "metadata": meta, **fields}
@@ -83,7 +84,7 @@ class Manifests:
     def budget(self) -> Json:
         """The PodDisruptionBudget: a quorum stays, whoever drains nodes."""
         spec = {"minAvailable": quorum_of(self.plan.members), "selector": {"matchLabels": self.labels}}
-        return self._object(self.policy, "PodDisruptionBudget", self.name, spec=spec)
+        return self.object(self.policy, "PodDisruptionBudget", self.name, spec=spec)
 
     def headless_service(self) -> Json:
         """Names for the pods, before they are ready too: they must find each other to become it."""
@@ -93,12 +94,12 @@ class Manifests:
             "selector": self.labels,
             "ports": [_port("client", CLIENT_PORT), _port("peer", PEER_PORT)],
         }
-        return self._object("v1", "Service", self.name, spec=spec)
+        return self.object("v1", "Service", self.name, spec=spec)
 
     def client_service(self) -> Json:
         """One name for clients, of the pods that are ready."""
         spec = {"selector": self.labels, "ports": [_port("client", CLIENT_PORT)]}
-        return self._object("v1", "Service", f"{self.name}-client", spec=spec)
+        return self.object("v1", "Service", f"{self.name}-client", spec=spec)
 
     def config_map(self, *, founded: bool) -> Json:
         """A configuration file a pod.
@@ -107,7 +108,7 @@ class Manifests:
             founded: see `etcdtui.model.etcd_settings.host_settings`.
         """
         data = {f"{pod}.yaml": self.file(pod, self.pods, founded=founded) for pod in self.pods}
-        return self._object("v1", "ConfigMap", f"{self.name}-config", data=data)
+        return self.object("v1", "ConfigMap", f"{self.name}-config", data=data)
 
     def file(self, pod: str, pods: Sequence[str], *, founded: bool) -> str:
         """The configuration file of one pod."""
@@ -131,7 +132,7 @@ class Manifests:
         }
         if plan.storage:
             spec["volumeClaimTemplates"] = [self._claim()]
-        return self._object("apps/v1", "StatefulSet", self.name, spec=spec)
+        return self.object("apps/v1", "StatefulSet", self.name, spec=spec)
 
     def _claim(self) -> Json:
         spec: Json = {
@@ -201,7 +202,7 @@ class Manifests:
             # Kubernetes itself expands $(POD_NAME).
             "command": ["etcd", "--config-file=/etc/etcd/$(POD_NAME).yaml"],
             "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
-            "ports": [{"name": name, "containerPort": port} for name, port in ports],
+            "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
             **probes(version_of(self.plan) or (3, 5, 0)),
             "resources": self._resources(),
             "securityContext": {
@@ -246,4 +247,5 @@ def _http(path: str) -> Json:
 
 
 def _port(name: str, number: int) -> Json:
-    return {"name": name, "port": number, "targetPort": name}
+    # Server-side apply tells ports apart by their protocol too.
+    return {"name": name, "port": number, "targetPort": name, "protocol": "TCP"}

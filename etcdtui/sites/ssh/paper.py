@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source
+from etcdtui.sites.ssh.facts import Stated
 
 UNITS = "/etc/systemd/system"
 _SHARED = ("/", "/var", "/var/lib", "/srv", "/opt", "/mnt", "/data", "/home")
@@ -68,6 +69,14 @@ def classic(plan: HostsBootstrap, member: MemberPlan, cluster: str) -> str:
     return " \\\n  ".join([program(plan), *(shlex.quote(flag) for flag in flags)])
 
 
+def stated(plan: HostsBootstrap, member: MemberPlan) -> Stated:
+    """How the site finds and starts the member."""
+    if plan.runner is Runner.SYSTEMD:
+        return Stated(unit=unit_name(plan, member))
+    beside = settings.data_dir(plan, member)
+    return Stated(pid_file=f"{beside}.pid", command=command_line(plan, member), log_file=f"{beside}.log")
+
+
 def unit_text(plan: HostsBootstrap, member: MemberPlan, cluster: str) -> str:
     """The systemd unit: an account of its own, told when it is ready, and nothing it does not need."""
     own = _writable(settings.data_dir(plan, member))
@@ -75,6 +84,7 @@ def unit_text(plan: HostsBootstrap, member: MemberPlan, cluster: str) -> str:
     low = min(member.client_port, member.peer_port) < 1024
     capability = "CAP_NET_BIND_SERVICE" if low else ""
     lines = [
+        "# Written by etcdtui.",
         "[Unit]",
         f"Description=etcd, member {member.name} of {cluster}",
         "Documentation=https://etcd.io/docs/",
