@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, State
 
@@ -21,6 +21,8 @@ class Budget:
     healthy: int
     known: bool = True
     """False when the member list was never read, so that `voters` may be too few."""
+    unknown: int = field(default=0, compare=False)
+    """Voters that nobody here can judge: the way to them is lost, or they may not be asked."""
 
     @property
     def quorum(self) -> int:
@@ -33,6 +35,11 @@ class Budget:
         return self.voters > 0 and self.healthy >= self.quorum
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether there may be a quorum that cannot be seen from here."""
+        return not self.has_quorum and self.unknown > 0 and self.healthy + self.unknown >= self.quorum
+
+    @property
     def may_fail(self) -> int:
         """How many more voters may fail before the cluster stops working; never negative."""
         return max(0, self.healthy - self.quorum)
@@ -42,6 +49,8 @@ class Budget:
         if self.voters == 0:
             return "no voters known yet"
         text = f"{self.healthy} of {self.voters} voters healthy, quorum {self.quorum}"
+        if self.in_doubt:
+            return f"{text}: {self.unknown} cannot be judged from here"
         if not self.has_quorum:
             return f"{text}: NO QUORUM"
         return f"{text}: {self.may_fail} more may fail" if self.may_fail else f"{text}: none more may fail"
@@ -64,7 +73,14 @@ def budget(snapshot: ClusterSnapshot) -> Budget:
     """The quorum budget of a snapshot."""
     voters = snapshot.voters
     healthy = sum(1 for row in voters if is_healthy_voter(snapshot, row))
-    return Budget(len(voters), healthy, snapshot.members_known)
+    return Budget(len(voters), healthy, snapshot.members_known, sum(cannot_be_judged(row) for row in voters))
+
+
+def cannot_be_judged(row: EndpointRow) -> bool:
+    """Whether a row was asked and nothing can be said of its member: not down, not well."""
+    return row.state is State.NOT_PERMITTED or (
+        row.state is State.UNKNOWN and bool(row.endpoint) and row.reading.read_at is not None
+    )
 
 
 def after_losing(snapshot: ClusterSnapshot, keys: Iterable[str]) -> Budget:

@@ -72,12 +72,19 @@ def done_before(store: PlanStore, plan: Plan) -> tuple[Step, ...]:
 
 
 def unfinished(store: PlanStore, snapshot: ClusterSnapshot) -> tuple[Unfinished, ...]:
-    """The plans that were left on this cluster, oldest first; `store.problems` tells of damaged files."""
-    return tuple(
-        Unfinished(entry, _why(entry))
-        for entry in store.entries()
-        if not entry.running and _same_cluster(entry.plan, snapshot)
-    )
+    """The plans that were left on this cluster, oldest first; `store.problems` tells of damaged files.
+
+    One whose every step was done, and whose console ended before it could say so, is put away.
+    """
+    found = []
+    for entry in store.entries():
+        if entry.running or not _same_cluster(entry.plan, snapshot):
+            continue
+        if all(state.mark is Mark.DONE for state in entry.states):
+            store.retire(entry.id)
+        else:
+            found.append(Unfinished(entry, _why(entry)))
+    return tuple(found)
 
 
 def _same_cluster(plan: Plan, snapshot: ClusterSnapshot) -> bool:
@@ -88,11 +95,7 @@ def _same_cluster(plan: Plan, snapshot: ClusterSnapshot) -> bool:
 
 def _why(entry: Entry) -> str:
     steps = entry.plan.steps
-    number, mark = next(
-        ((i, s.mark) for i, s in enumerate(entry.states) if s.mark is not Mark.DONE), (len(steps), Mark.DONE)
-    )
-    if number == len(steps):
-        return "every step was done; only its end was not written down"
+    number, mark = next((i, s.mark) for i, s in enumerate(entry.states) if s.mark is not Mark.DONE)
     place = f"step {number + 1} of {len(steps)} ({clean(steps[number].title)})"
     if entry.outcome is not None:
         return f"{entry.outcome} at {place}: {clean(entry.message, 300)}"

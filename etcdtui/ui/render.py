@@ -8,7 +8,7 @@ from typing import NamedTuple
 from etcdtui.model.cluster import GLYPHS, ClusterSnapshot, EndpointRow, RunState, State
 from etcdtui.model.columns import MEMBER_TITLES, Column, errors_text, member_cells, status_columns
 from etcdtui.model.delta import Cell, Sheet
-from etcdtui.model.quorum import after_losing, budget, is_healthy_voter, loss_sentence
+from etcdtui.model.quorum import after_losing, budget, cannot_be_judged, is_healthy_voter, loss_sentence
 from etcdtui.model.text import clean, coarse_rtt, duration, plural
 from etcdtui.ui.spans import Line, Span, joined, spread, wrapped
 
@@ -109,6 +109,8 @@ def _pips(snapshot: ClusterSnapshot) -> Line:
     for row in snapshot.voters:
         if is_healthy_voter(snapshot, row):
             pips.append(Span("● ", "ok"))
+        elif cannot_be_judged(row):
+            pips.append(Span("? ", "warn"))
         else:
             # It answers, but without the agreed leader it is no use to the quorum.
             pips.append(Span("○ ", "warn") if row.reading.answered else Span("✖ ", "bad"))
@@ -124,6 +126,10 @@ def _budget(snapshot: ClusterSnapshot) -> Line:
         why = clean(snapshot.members_error) or "no member list was read yet"
         return (*_pips(snapshot), Span("voters not known: ", "warn"), Span(why, "warn"))
     text = f"{now.healthy} of {now.voters} voters healthy · quorum {now.quorum} · "
+    if now.in_doubt:
+        text = f" {now.healthy} of {now.voters} voters healthy · quorum {now.quorum} · "
+        text += f"{now.unknown} cannot be judged from here"
+        return (*_pips(snapshot), Span(" QUORUM NOT KNOWN ", "caution"), Span(text, "warn"))
     if not now.has_quorum:
         answer = sum(row.reading.answered for row in snapshot.voters)
         text = f" {answer} of {now.voters} voters answer · quorum {now.quorum} · writes are refused"

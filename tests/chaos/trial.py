@@ -174,6 +174,9 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
             return
         how = random.choice(("finish", "undo"))
         code, said = stage.run(how, left[0]["id"], "demo", "--yes")
+        if code == -1:
+            outcome.problem = f"{how} hangs"
+            return
         if code == 2:
             how = "undo" if how == "finish" else "finish"
             code, said = stage.run(how, left[0]["id"], "demo", "--yes")
@@ -210,5 +213,8 @@ def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome)
         outcome.stray, outcome.problem = 1, outcome.problem or last[0]
     tally: Tally = writer.verify(stage.urls())
     outcome.written, outcome.lost = tally.acknowledged, len(tally.lost)
-    if operation.online and tally.longest_gap > ELECTION:
+    hurt = outcome.point.fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN)
+    # With two voters left the fault alone costs the quorum, whatever the console does.
+    ours = not (hurt and min(stage.size, target) < 3)
+    if operation.online and ours and tally.longest_gap > ELECTION:
         outcome.without_quorum = tally.longest_gap

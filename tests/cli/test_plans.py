@@ -86,6 +86,19 @@ def test_a_killed_restart_is_finished(demo: Cli, moment: Callable[[list[str]], b
     assert any(line.get("origin") == left["id"] for line in lines)
 
 
+def test_a_console_killed_after_the_last_step_left_nothing_to_do(demo: Cli) -> None:
+    assert demo("restart", "n1", "demo", "--yes").returncode == 0
+    plans = demo.root / "state" / "etcdtui" / "plans"
+    (kept,) = (plans / "finished").glob("*.json")
+    entry = json.loads(kept.read_text())
+    # As it stands between the last step's end and the plan's.
+    (plans / kept.name).write_text(json.dumps({**entry, "outcome": None, "message": ""}))
+    kept.unlink()
+    done = demo("plans", "demo")
+    assert (done.returncode, done.stdout.strip()) == (0, "nothing was left unfinished")
+    assert kept.exists()
+
+
 def test_a_killed_stop_is_undone(demo: Cli) -> None:
     kill_when(demo, lambda marks: marks[0] == "done" or marks[0] == "begun", "stop", "n3", "demo", "--yes")
     left = only(demo)

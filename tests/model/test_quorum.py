@@ -17,6 +17,7 @@ from etcdtui.model.cluster import (
 )
 from etcdtui.model.quorum import Budget, after_losing, budget, is_healthy_voter, loss_sentence, quorum_of
 from etcdtui.model.tie import node_of, tie
+from tests.model import build
 
 CLUSTER = 0xC1
 
@@ -167,3 +168,15 @@ def test_foreign_endpoints_do_not_outvote_the_members() -> None:
     snap = snapshot(members(3), readings)
     assert snap.cluster_id == CLUSTER
     assert snap.leader_id == 1
+
+
+def test_a_lost_way_is_no_lost_quorum() -> None:
+    way_lost = Reading(State.UNKNOWN, None, "connection to bastion lost", None, 100.0)
+    blind = budget(build.snapshot([way_lost, way_lost, way_lost]))
+    assert (blind.has_quorum, blind.in_doubt) == (False, True)
+    assert blind.sentence() == "0 of 3 voters healthy, quorum 2: 3 cannot be judged from here"
+    # Two are proven down: whatever the third is, there is no quorum.
+    lost = budget(build.snapshot([way_lost, build.down(2), build.down(3)]))
+    assert (lost.in_doubt, lost.sentence()) == (False, "0 of 3 voters healthy, quorum 2: NO QUORUM")
+    # A member that never started has no vote to give.
+    assert not budget(build.snapshot([build.up(1, 0)], [build.member(1), Member(2)])).in_doubt

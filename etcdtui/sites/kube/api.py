@@ -58,9 +58,9 @@ class Api:
         """The server, for messages."""
         return f"API server {clean(self.host, 100)} (context {clean(self.access.context, 80)})"
 
-    def get(self, path: str, query: Query = None) -> Json:
+    def get(self, path: str, query: Query = None, timeout: float = TIMEOUT) -> Json:
         """GET of a path such as ``/api/v1/namespaces/x/pods``. Raises ApiError."""
-        return self._json("GET", path, query)
+        return self._json("GET", path, query, timeout=timeout)
 
     def post(self, path: str, body: Json) -> Json:
         """POST of an object. Raises ApiError."""
@@ -122,8 +122,16 @@ class Api:
 
     # -- one request -----------------------------------------------------------------------
 
-    def _json(self, method: str, path: str, query: Query, body: Json | None = None, kind: str = "") -> Json:
-        answer = self._send(method, path, query, body, kind, TIMEOUT)
+    def _json(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Json | None = None,
+        kind: str = "",
+        timeout: float = TIMEOUT,
+    ) -> Json:
+        answer = self._send(method, path, query, body, kind, timeout)
         try:
             found = json.loads(answer.data)
         except _http_errors() as error:
@@ -153,7 +161,7 @@ class Api:
                 url,
                 headers=headers,
                 body=json.dumps(body) if body is not None else None,
-                timeout=urllib3.Timeout(connect=CONNECT, read=timeout),
+                timeout=urllib3.Timeout(connect=min(CONNECT, timeout), read=timeout),
                 retries=False,
                 preload_content=False,
             )

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
     from etcdtui.model.cluster import Node
 
-SILENCE = 1.5
-"""Seconds after which a request to the API server that is not answered casts doubt on all ways."""
+PROBE = 1.0
+"""Seconds in which the API server must answer where a member was silent."""
 
 
 class KubeBase:
@@ -54,7 +54,8 @@ class KubeBase:
         self._link: Link | None = None
         self._picture: Picture | None = None
         self._trouble = ""
-        self._asked = float("inf")
+        self._probing = threading.Lock()
+        self._probed = float("-inf")
         self._nodes: tuple[Node, ...] = ()
         self._runs: dict[str, str] = {}
         self._callbacks: list[Callable[[], None]] = []
@@ -72,20 +73,30 @@ class KubeBase:
 
     def look(self) -> Picture:
         """A new picture. Raises SiteError."""
-        self._asked = time.monotonic()
         try:
             self._picture = picture = self.link().look()
         except SiteError as error:
             self._trouble = error.message
             raise
-        self._trouble, self._asked = "", float("inf")
+        self._trouble = ""
         return picture
 
     def way_trouble(self) -> str:
-        """Why the way to every pod is lost, as far as is known: the API server does not answer either."""
-        if self._trouble or time.monotonic() - self._asked < SILENCE:
+        """Why the way to every pod is lost: the API server does not answer either; empty when it does.
+
+        Asked when a member was silent; blocks for at most `PROBE` seconds.
+        """
+        link = self._link
+        if link is None:
+            return ""
+        with self._probing:
+            if not self._trouble and time.monotonic() - self._probed > PROBE:
+                try:
+                    link.api.get("/version", timeout=PROBE)
+                except SiteError as error:
+                    self._trouble = error.message
+                self._probed = time.monotonic()
             return self._trouble
-        return f"API server {self._link.api.host if self._link else ''} does not answer"
 
     def picture(self) -> Picture:
         """The last picture, or the first. Raises SiteError."""

@@ -72,7 +72,8 @@ def _explained(
             if changes:
                 # It may have been carried out: whoever sent it looks, and goes by these very errors.
                 raise
-            lost = way_trouble() or (forward.trouble if forward.lost else "")
+            silent = isinstance(error, DeadlineExceeded)
+            lost = way_trouble() if silent else forward.trouble if forward.lost else ""
             raise _why(error, forward.trouble, lost) from None
 
     return made

@@ -12,6 +12,7 @@ import pytest
 from etcdtui.model.cluster import ClusterSnapshot, State
 from tests.labs.kube import settings
 from tests.labs.kube.procs import Processes
+from tests.runtime.watch import settled
 from tests.sites.kube.support import console_on
 from tests.support.kube import Kube, Place
 
@@ -41,5 +42,4 @@ def test_a_silent_api_server_makes_nobody_dead(kube: Kube, three: Place, tmp_pat
         finally:
             os.kill(pid, signal.SIGCONT)
         console.from_now()
-        back = console.ready(3)
-        assert not back.site_error
+        console.until(lambda s: settled(3)(s) and not s.site_error)

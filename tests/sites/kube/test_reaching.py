@@ -237,8 +237,9 @@ def test_the_documented_roles_are_enough_and_no_more_is_needed(three: Place, tmp
         cli.env["KUBECONFIG"] = str(as_somebody(three, tmp_path / "kubeconfig", rules))
         done = cli(*words, *name)
         assert done.returncode == 0 and "may not" not in done.stdout, done.stdout + done.stderr
-    done = cli("restart", "etcd-1", *name, "--yes")
-    assert done.returncode == 0, done.stderr
+    with console_on(three, tmp_path, kubeconfig=tmp_path / "kubeconfig") as console:
+        console.ready(3)
+        console.do("restart-node", "etcd-1")
 
 
 # -- TLS ---------------------------------------------------------------------------------------

@@ -206,7 +206,8 @@ def test_a_lost_connection_is_said_and_made_again(servers: list[Sshd], tmp_path:
     try:
         link.transport(10)
         servers[0].stop()
-        until(lambda: link.status is Status.LOST)
+        # Both hops notice it, one a moment after the other; then the outer one is named.
+        until(lambda: link.status is Status.LOST and f"{servers[0].port}" in link.why())
         with pytest.raises(SiteError, match=rf"{servers[0].port}"):
             link.transport(0.1)
         servers[0].start()
