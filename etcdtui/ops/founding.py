@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 
 from etcdtui.errors import NotOffered
-from etcdtui.model.cluster import ClusterSnapshot
+from etcdtui.model.cluster import ClusterSnapshot, RunState
 from etcdtui.model.text import clean
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor, tell
@@ -14,6 +14,8 @@ from etcdtui.ops.plan import Args, Check, Step
 from etcdtui.ops.verify import VERIFICATIONS, Look, verification
 from etcdtui.sites.founding import Founding, Piece
 
+FAILED_FOR = 30.0
+"""Seconds for which a node must be found failed before it is believed that it will not come."""
 HEALTHY_TIMEOUT = 180.0
 """Seconds from the start of all members until the cluster must be healthy."""
 
@@ -61,8 +63,18 @@ def _no_other_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
 
 @verification("founded")
 def _founded(args: Args, snapshot: ClusterSnapshot) -> Look:
-    """All members of the plan are there and healthy. Args: ``members``, their names."""
+    """All members of the plan (args: ``members``, names) are there and healthy, or why a node is not."""
+    ended = [n for n in snapshot.nodes if n.run_state is RunState.FAILED]
+    if ended:
+        # One that ends because the others are not there yet is started again within that time.
+        words = "; ".join(f"{clean(n.name)}: {clean(n.detail, 300)}" for n in ended)
+        return Look(False, words, lost=True, hold=FAILED_FOR)
+    starting = [n for n in snapshot.nodes if n.run_state is RunState.STARTING and n.detail]
     there = {member.name for member in snapshot.members}
     if snapshot.members_known and (missing := [n for n in args["members"] if n not in there]):
         return Look(False, f"{', '.join(map(clean, missing))} has not joined yet")
-    return VERIFICATIONS["cluster-healthy"](args, snapshot)
+    look = VERIFICATIONS["cluster-healthy"](args, snapshot)
+    if look.done or not starting:
+        return look
+    words = "; ".join(f"{clean(n.name)}: {clean(n.detail, 300)}" for n in starting)
+    return Look(False, f"{look.text}; {words}")

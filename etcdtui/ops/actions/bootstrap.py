@@ -46,4 +46,5 @@ ACTION = Action(
     offered=can_found,
     plan=plan,
     group="members",
+    goes_on=True,
 )

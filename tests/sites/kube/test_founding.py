@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from etcdtui.ops.runner import Phase, Progress
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
+from tests.cli.command import Cli
 from tests.support.kube import PUBLIC_IMAGE, Place
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
@@ -94,6 +96,8 @@ def test_brought_up_however_often_it_is_cut_off(
         states = [yaml.safe_load(text)["initial-cluster-state"] for text in files.values()]
         assert states == ["existing"] * 3
         pods = {name: pod["metadata"]["uid"] for name, pod in place.pods().items()}
+        # The plans that were cut off are not left behind: this one was their end.
+        assert session.unfinished() == ()
         # Once more: nothing is changed, no pod is another.
         result = run(session)
         assert result.outcome is Outcome.DONE, result.message
@@ -115,3 +119,40 @@ def test_a_claim_of_an_earlier_cluster_is_not_taken(place: Place, tmp_path: Path
     assert result.outcome is Outcome.FAILED
     assert f"kubectl -n {place.name} delete pvc data-etcd-1" in result.message
     assert place.get("statefulsets")["items"] == []
+
+
+def test_why_it_does_not_come_is_told_in_words(place: Place, tmp_path: Path) -> None:
+    plan = plan_for(place, Tls.NONE, image="localhost/no-such-etcd:v3.5.1")
+    with session_on(place, tmp_path, plan) as session:
+        result = run(session)
+    assert result.outcome is Outcome.FAILED
+    assert "etcd-0: ErrImagePull" in result.message or "etcd-0: ImagePullBackOff" in result.message
+
+
+def test_from_the_command_line(place: Place, tmp_path: Path) -> None:
+    """``bootstrap --dry-run`` says every step and does nothing; ``--yes`` ends with a healthy cluster."""
+    cli, plan = Cli(tmp_path), plan_for(place, Tls.NONE)
+    kubeconfig = f"kubeconfig: {place.kube.kubeconfig}, " if place.kube.kubeconfig else ""
+    cli.config(
+        f"profiles: {{new: {{kind: kube, {kubeconfig}context: '{place.kube.context}', "
+        f"namespace: {place.name}, bootstrap: {{image: '{plan.image}', run_as: {plan.run_as}, storage: 1Gi, "
+        "cpu: 10m, memory: 32Mi}}}"
+    )
+    done = cli("bootstrap", "new", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "apply the StatefulSet" in done.stdout
+    assert place.get("all")["items"] == []
+    began = time.monotonic()
+    done = cli("bootstrap", "new", "--yes")
+    print(f"healthy and settled after {time.monotonic() - began:.1f} s")
+    assert done.returncode == 0, done.stderr
+    assert cli("status", "new").returncode == 0
+    # What git would apply is what stands there already.
+    rendered = cli("render", "new", "--founded").stdout.replace("policy/v1", place_policy(place))
+    assert "configured" not in place.run(
+        "apply", "--server-side", "--field-manager=etcdtui", "-f", "-", stdin=rendered
+    )
+
+
+def place_policy(place: Place) -> str:
+    return "policy/v1" if place.kube.served("policy/v1") else "policy/v1beta1"
