@@ -34,6 +34,28 @@ def step_of(site: Founding, piece: Piece) -> Step:
     )
 
 
+def ruin_step_of(site: Founding, piece: Piece) -> Step:
+    """A piece of a tear-down as a step; the first one wants the cluster's name typed."""
+    guards = [Check("no-other-cluster", {"peers": list(site.peer_urls())})]
+    if piece.ends:
+        guards.append(Check("name-typed"))
+    return Step(
+        verb="found.do",
+        args={"piece": piece.id},
+        title=piece.title,
+        call=piece.call,
+        guards=tuple(guards),
+        verify=Check("nodes-down") if piece.ends else None,
+        verify_timeout=HEALTHY_TIMEOUT,
+    )
+
+
+@guard("name-typed")
+def _name_typed(_args: Args, snapshot: ClusterSnapshot) -> _Answer:
+    """Never holds: what cannot be taken back is done only when the cluster's name was typed."""
+    return _Answer(False, f"type the cluster's name, {clean(snapshot.name)}: there is no way back", True)
+
+
 @executor("found.look")
 @executor("found.do")
 def _carry_out(args: Args, context: Context) -> str:

@@ -22,6 +22,8 @@ class Piece:
     """Whether it changes nothing."""
     starts: bool = False
     """Whether the members run after it, so that the cluster is to become healthy."""
+    ends: bool = False
+    """Whether no member runs after it any more."""
 
 
 @runtime_checkable
@@ -42,6 +44,14 @@ class Founding(Protocol):
 
     def pieces(self) -> tuple[Piece, ...]:
         """What is to be done, in order. Must not block."""
+        ...
+
+    def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
+        """What a tear-down is made of, in order. Must not block.
+
+        Args:
+            delete: whether the data is deleted; else it is moved aside, or left where nobody takes it.
+        """
         ...
 
     def carry_out(self, piece: str, tell: Tell) -> str:

@@ -13,7 +13,7 @@ from etcdtui.model.bootstrap import KubeBootstrap, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
 from etcdtui.sites.founding import Piece, Tell
-from etcdtui.sites.kube import preflight
+from etcdtui.sites.kube import preflight, razing
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.base import short_call
@@ -78,8 +78,15 @@ class KubeFounding(KubeSite):
         return super().connect_and_ask() if self._stands() else self.connect()
 
     def nodes(self) -> tuple[Node, ...]:
-        """The pods; none while there is no StatefulSet."""
-        return super().nodes() if self._stands() else ()
+        """The pods; none while there is no StatefulSet, or none any more."""
+        if not self._stands():
+            return ()
+        try:
+            return super().nodes()
+        except SiteError:
+            if self._get(self._stateful_set_path()) is None:
+                return ()
+            raise
 
     def dial(self, url: str) -> EtcdWriter:
         """As `KubeSite.dial`."""
@@ -146,6 +153,20 @@ class KubeFounding(KubeSite):
         )  # fmt: skip
         return tuple(out)
 
+    def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
+        """StatefulSet, the small objects, Secrets, and the claims where that is asked for."""
+        made = self._plain()
+        stop = short_call("DELETE", self._path(made.stateful_set()) + f"/{made.name}", "foreground")
+        names = ", ".join(f"{o['kind']} {o['metadata']['name']}" for o in made.all()[:-1])
+        out = [
+            Piece("stop", "delete the StatefulSet and wait for its pods to end", stop, ends=True),
+            Piece("files away", "delete what the bring-up made", f"DELETE {names}, Secrets"),
+        ]
+        if delete and self.boot.storage:
+            text = f"DELETE persistentvolumeclaims data-{made.name}-0 ..., every ordinal"
+            out.append(Piece("data delete", "delete the claims and the data in them", text))
+        return tuple(out)
+
     def carry_out(self, piece: str, tell: Tell) -> str:
         """Do one of `pieces`. Raises SiteError."""
         made = self._paper()
@@ -167,6 +188,12 @@ class KubeFounding(KubeSite):
                 return said
             case "settle":
                 return self._apply_all([self._files(made, founded=True)])
+            case "stop":
+                return razing.stop(self._api(), made)
+            case "files away":
+                return razing.objects_away(self._api(), made)
+            case "data delete":
+                return razing.claims_away(self._api(), made)
         raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
 
     # -- applying ------------------------------------------------------------------------------------

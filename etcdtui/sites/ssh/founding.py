@@ -17,7 +17,7 @@ from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.sites.asking import Asker
 from etcdtui.sites.founding import Piece, Tell
 from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import installing, laying, paper, preflight
+from etcdtui.sites.ssh import installing, laying, paper, preflight, razing
 from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.shell import Done, checked
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Hosts that are worked on at one time."""
 LOOK_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
 Work = Callable[["Host", MemberPlan], str]
 
 
@@ -121,6 +122,24 @@ class SshFounding(SshSite):
         out.append(Piece("settle", "let no member found a second cluster", call))
         return tuple(out)
 
+    def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
+        """Stop, data, files; the releases stay."""
+        boot = self.boot
+        if boot.runner is Runner.SYSTEMD:
+            stop = self._each(lambda m: f"systemctl disable --now {paper.unit_name(boot, m)}")
+        else:
+            stop = self._each(lambda m: f"kill -TERM the etcd of {settings.data_dir(boot, m)}.pid")
+        data = self._each(lambda m: settings.data_dir(boot, m))
+        files = self._each(lambda m: f"{settings.config_file(boot, m)}, unit and certificates")
+        how = Piece("data delete", "delete the data", f"rm -rf: {data}")
+        if not delete:
+            how = Piece("data aside", "move the data aside", f"mv to NAME.destroyed.TIME: {data}")
+        return (
+            Piece("stop", "stop all members for good", stop, ends=True),
+            how,
+            Piece("files away", "remove what the bring-up wrote", f"rm, where etcdtui wrote it: {files}"),
+        )
+
     def _each(self, words: Callable[[MemberPlan], str]) -> str:
         return "; ".join(f"{name}: {words(member)}" for name, member in self._members.items())
 
@@ -170,6 +189,15 @@ class SshFounding(SshSite):
                 return self._all(lambda h, _: self.start_node(h.name))
             case "settle":
                 return self._all(lambda h, m: laying.settle_file(h, self.boot, m, self.name, self._run_of(h)))
+            case "stop":
+                return self._all(self._stop)
+            case "data aside" | "data delete":
+                delete = piece == "data delete"
+                return self._all(
+                    lambda h, m: razing.data_away(h, self.boot, m, self._run_of(h), delete=delete)
+                )
+            case "files away":
+                return self._all(lambda h, m: razing.files_away(h, self.boot, m, self._run_of(h)))
         raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
 
     # -- one piece on all hosts ----------------------------------------------------------------------
@@ -196,6 +224,11 @@ class SshFounding(SshSite):
             text = "; ".join(dict.fromkeys(error.message for error in failed))
             raise type(failed[0])(text, failed[0].hint)
         return "; ".join(str(result) for result in results)
+
+    def _stop(self, host: Host, member: MemberPlan) -> str:
+        if self.boot.runner is Runner.SYSTEMD:
+            return razing.disable(host, self.boot, member, self._run_of(host))
+        return self.stop_node(host.name, STOP_TIMEOUT)
 
     def _check(self) -> str:
         boot, sights = self.boot, {}

@@ -103,5 +103,16 @@ def test_from_nothing_under_systemd_and_cut_off_on_the_way(
     assert node.run("pidof", "etcd").strip() == pid
     plan = session.prepare("restart-node", session.fresh(5).find("n2"), {})
     result = session.execute(plan)
+    assert result.outcome is Outcome.DONE, result.message
+    # Torn down only when the name is typed; the data is out of the way and nothing else is left.
+    plan = session.prepare("destroy")
+    assert session.execute(plan).outcome is Outcome.REFUSED
+    result = session.execute(plan, override="new")
     session.close()
     assert result.outcome is Outcome.DONE, result.message
+    assert node.run("sh", "-c", "pidof etcd || :") == ""
+    assert (
+        node.run("sh", "-c", "ls /etc/systemd/system/brought.service /etc/brought/m-n1.yaml 2>/dev/null; :")
+        == ""
+    )
+    assert node.run("ls", "/var/lib/brought").startswith("m-n1.destroyed.")

@@ -20,7 +20,7 @@ from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
 from tests.cli.command import Cli
-from tests.support.kube import PUBLIC_IMAGE, Place
+from tests.support.kube import PUBLIC_IMAGE, Place, wait_until
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
 
@@ -152,6 +152,20 @@ def test_from_the_command_line(place: Place, tmp_path: Path) -> None:
     assert "configured" not in place.run(
         "apply", "--server-side", "--field-manager=etcdtui", "-f", "-", stdin=rendered
     )
+
+    # Torn down only when the cluster's name is typed; its claims stay unless told otherwise.
+    done = cli("destroy", "new", "--yes")
+    assert (done.returncode, "type the cluster's name, new" in done.stderr) == (3, True)
+    assert len(place.pods()) == 3
+    done = cli("destroy", "new", "--yes", "--override", "new")
+    assert done.returncode == 0, done.stderr
+    assert place.get("all")["items"] == []
+    assert len(place.get("pvc")["items"]) == 3
+    done = cli("bootstrap", "new", "--yes")
+    assert "3 claims of an earlier cluster" in done.stderr
+    done = cli("destroy", "new", "--data", "delete", "--yes", "--override", "new")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: place.get("pvc")["items"] == [], "claims gone", 30)
 
 
 def place_policy(place: Place) -> str:
