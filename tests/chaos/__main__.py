@@ -31,6 +31,8 @@ def main() -> int:
         found.append(outcome)
         sign = "ok  " if outcome.ok else "FAIL"
         told = outcome.problem or outcome.settled
+        if not outcome.ok and outcome.history:
+            told += f" [{'; '.join(outcome.history)}]"
         print(
             f"{sign} {outcome.operation}, {outcome.size} x {outcome.version}, {outcome.point}: {told}",
             flush=True,

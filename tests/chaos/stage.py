@@ -91,21 +91,23 @@ class Stage:
         """Name of the node with a client URL."""
         return next(n.name for n in self.site.nodes() if n.client_urls[0] == url)
 
-    def unsound(self, allowed: set[int], *, one_node: bool = False) -> str:
+    def unsound(self, allowed: set[int], *, one_node: bool = False, dead: str = "") -> str:
         """What is wrong with the cluster, empty when all is well.
 
         Args:
             allowed: how many members there may be.
             one_node: whether only the nodes that run are looked at.
+            dead: name of a node that need not run.
         """
-        nodes, members = [n for n in self.site.nodes() if n.pid or not one_node], self.members()
+        members = self.members()
+        nodes = [n for n in self.site.nodes() if n.pid or not (one_node or n.name == dead)]
         names = {m.get("name", "") for m in members}
         stray = [f"{m['ID']:x}" for m in members if not m.get("name")]
         learners = [m["name"] for m in members if m.get("isLearner") and m.get("name")]
-        dead = [n.name for n in nodes if not n.pid]
+        still = [n.name for n in nodes if not n.pid]
         unowned = [n.name for n in nodes if n.member_name not in names]
         for what, which in (
-            ("unstarted members", stray), ("learners", learners), ("nodes that do not run", dead),
+            ("unstarted members", stray), ("learners", learners), ("nodes that do not run", still),
             ("nodes without a member", unowned),
         ):  # fmt: skip
             if which:

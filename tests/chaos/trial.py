@@ -71,6 +71,8 @@ class Outcome:
     without_quorum: float = 0.0
     """Seconds."""
     problem: str = ""
+    history: list[str] = field(default_factory=list)
+    """What the launches afterwards were told to do, and how that ended."""
     durations: list[float] = field(default_factory=list)
     """Seconds of each step, of an undisturbed run."""
 
@@ -167,24 +169,30 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
             lambda: all(str(n.run_state) != "frozen" for n in stage.site.nodes()), "thawed", FROZEN + 5
         )
     said = ""
+
+    def run(*words: str) -> tuple[int, str]:
+        code, told = stage.run(*words, "demo", "--yes")
+        outcome.history.append(f"{words[0]}: {code} {told}".strip())
+        return code, told
+
     for _ in range(ROUNDS):
         left = stage.cli.json("plans", "demo", "-o", "json")
         if not left:
             outcome.settled = outcome.settled or "not begun"
             return
         how = random.choice(("finish", "undo"))
-        code, said = stage.run(how, left[0]["id"], "demo", "--yes")
+        code, said = run(how, left[0]["id"])
         if code == -1:
             outcome.problem = f"{how} hangs"
             return
         if code == 2:
             how = "undo" if how == "finish" else "finish"
-            code, said = stage.run(how, left[0]["id"], "demo", "--yes")
+            code, said = run(how, left[0]["id"])
         if code == 0:
             outcome.settled = {"finish": "finished", "undo": "undone"}[how]
         elif code in (1, 3):
             # What a person does then: bring back what is down, and go on.
-            stage.run("start-all", "demo", "--yes")
+            run("start-all")
     if stage.cli.json("plans", "demo", "-o", "json"):
         outcome.problem = f"still unfinished after {ROUNDS} launches: {said}"
 
@@ -201,10 +209,12 @@ def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome)
     least = min(stage.size + operation.undone, target)
     through = outcome.settled in ("done", "finished")
     allowed = {target} if through else set(range(least, max(stage.size, target) + 1))
+    # What was dead before is so again when it was not replaced after all.
+    dead = "" if through else str(stage.notes.get("victim", ""))
     last = [""]
 
     def sound() -> bool:
-        last[0] = stage.unsound(allowed, one_node=through and operation.shrinks_to_one)
+        last[0] = stage.unsound(allowed, one_node=through and operation.shrinks_to_one, dead=dead)
         return not last[0]
 
     try:
