@@ -19,6 +19,7 @@ from etcdtui.config import (
     find_file,
     load,
 )
+from etcdtui.config.bootstrap import GIVEN_KEYS, HOSTS_KEYS, KUBE_KEYS, MEMBER_KEYS, RELEASE_KEYS
 from etcdtui.config.parse import KINDS, TOP_KEYS, UI_KEYS, profile_keys
 from etcdtui.config.values import endpoint, endpoints, seconds
 from etcdtui.errors import ConfigError
@@ -51,6 +52,7 @@ def test_the_example_loads_and_shows_every_kind() -> None:
 def test_the_example_names_every_key() -> None:
     text = EXAMPLE.read_text()
     known = {*TOP_KEYS, *UI_KEYS, *(k for cls, _ in KINDS.values() for k in profile_keys(cls))}
+    known |= {*HOSTS_KEYS, *KUBE_KEYS, *MEMBER_KEYS, *GIVEN_KEYS, *RELEASE_KEYS}
     assert [key for key in sorted(known) if f"{key}:" not in text] == []
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("textual", "rich", "etcd3", "grpc", "google.protobuf", "paramiko", "kubernetes")
+HEAVY = ("textual", "rich", "etcd3", "grpc", "google.protobuf", "paramiko", "kubernetes", "cryptography")
 
 SCRIPT = """
 import json, sys

@@ -30,6 +30,7 @@ COMMANDS = {
     "members": "headless:members",
     "health": "headless:health",
     "doctor": "doctor:doctor",
+    "render": "render:render",
     "plans": "plans:plans",
     "finish": "plans:settle",
     "undo": "plans:settle",

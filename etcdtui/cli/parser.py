@@ -74,6 +74,7 @@ def build_parser(asked: str = "") -> Parser:
     _plans(commands)
     _snapshots(commands)
     _doctor(commands)
+    _render(commands)
     _about(commands)
     return parser
 
@@ -241,6 +242,14 @@ def _doctor(commands: Subparsers) -> None:
     command.add_argument(
         "-o", "--output", choices=("table", "json"), default="table", help="form of the output"
     )
+
+
+def _render(commands: Subparsers) -> None:
+    text = "print the files or manifests that bringing up a profile's cluster writes"
+    command = _command(commands, "render", text)
+    command.add_argument("profile", metavar="PROFILE", help="name of a profile with a mapping bootstrap")
+    _config(command)
+    command.add_argument("--founded", action="store_true", help="as they are once the cluster stands")
 
 
 def _about(commands: Subparsers) -> None:

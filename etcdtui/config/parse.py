@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import yaml
 
@@ -26,6 +26,9 @@ from etcdtui.config.profiles import (
 )
 from etcdtui.config.tree import Tree, did_you_mean
 from etcdtui.config.values import MAX_NODES
+
+if TYPE_CHECKING:
+    from etcdtui.model.bootstrap import HostsBootstrap, KubeBootstrap
 
 Actions = Callable[[], Collection[str]]
 
@@ -188,7 +191,7 @@ def _ssh(tree: Tree, common: _Common) -> Profile:
     hosts = tree.texts("hosts", "a list of hosts")
     if not hosts:
         tree.fail("expected a key hosts with a list of hosts", got=False)
-    tls, on_host = tree.child("tls"), tree.child("host_tls")
+    tls, on_host, to_be = tree.child("tls"), tree.child("host_tls"), tree.child("bootstrap")
     if tls and on_host:
         tree.fail("expected only one of tls and host_tls", name="host_tls", got=False)
     if tree.has("etcd_password_file") and tree.has("etcd_password_command"):
@@ -216,6 +219,7 @@ def _ssh(tree: Tree, common: _Common) -> Profile:
         etcd_user=tree.text("etcd_user", "the name of an etcd user"),
         etcd_password_file=tree.path("etcd_password_file"),
         etcd_password_command=tree.texts("etcd_password_command", "a list of a command and its arguments"),
+        bootstrap=_hosts_bootstrap(to_be, hosts) if to_be else None,
     )
 
 
@@ -260,6 +264,7 @@ def _host_tls(tree: Tree) -> HostTls:
 def _kube(tree: Tree, common: _Common) -> Profile:
     if tree.has("tls") and tree.has("tls_secret"):
         tree.fail("expected only one of tls and tls_secret", name="tls_secret", got=False)
+    to_be = tree.child("bootstrap")
     return KubeProfile(
         **common,
         **_client(tree),
@@ -268,7 +273,21 @@ def _kube(tree: Tree, common: _Common) -> Profile:
         statefulset=tree.text("statefulset", "the name of a StatefulSet"),
         kubeconfig=tree.path("kubeconfig"),
         tls_secret=tree.text("tls_secret", "the name of a Secret"),
+        bootstrap=_kube_bootstrap(to_be) if to_be else None,
     )
+
+
+def _hosts_bootstrap(tree: Tree, hosts: tuple[str, ...]) -> HostsBootstrap:
+    # Few profiles have it, and a launch pays for what it uses.
+    from etcdtui.config.bootstrap import hosts_bootstrap
+
+    return hosts_bootstrap(tree, hosts)
+
+
+def _kube_bootstrap(tree: Tree) -> KubeBootstrap:
+    from etcdtui.config.bootstrap import kube_bootstrap
+
+    return kube_bootstrap(tree)
 
 
 KINDS: dict[str, tuple[type[Profile], Callable[[Tree, _Common], Profile]]] = {

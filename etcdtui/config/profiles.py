@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from etcdtui.model.bootstrap import HostsBootstrap, KubeBootstrap
 
 DEMO = "demo"
 """Name of the built-in profile: the embedded cluster that ``etcdtui demo`` starts."""
@@ -177,6 +180,8 @@ class SshProfile(Profile):
     etcd_user: str = ""
     etcd_password_file: Path | None = None
     etcd_password_command: tuple[str, ...] = ()
+    bootstrap: HostsBootstrap | None = None
+    """How the cluster is brought up when there is none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +201,8 @@ class KubeProfile(ClientProfile):
     """None for ``KUBECONFIG``, ``~/.kube/config``, or the account of the pod etcdtui runs in."""
     tls_secret: str = ""
     """Name of a Secret with the CA, a client certificate and its key; instead of `tls`."""
+    bootstrap: KubeBootstrap | None = None
+    """How the cluster is brought up when there is none yet."""
 
 
 @dataclass(frozen=True, slots=True)

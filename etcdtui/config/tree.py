@@ -83,11 +83,15 @@ class Tree:
         raise ConfigError(self.file, node.start_mark.line + 1, key, message)
 
     def fail(
-        self, expected: str, node: yaml.Node | None = None, name: str = "", got: bool = True
+        self, expected: str, node: yaml.Node | None = None, name: str = "", got: bool = True, dotted: str = ""
     ) -> NoReturn:
-        """Raise for the value of `name`, or for the whole mapping."""
+        """Raise for the value of `name`, or for the whole mapping.
+
+        Args:
+            dotted: the key to name instead, when what is wrong stands deeper.
+        """
         where = node or (self.items[name][1] if name in self.items else self.node)
-        self._raise(where, name, f"{expected}, got {kind_of(where)}" if got else expected)
+        self._raise(where, dotted or name, f"{expected}, got {kind_of(where)}" if got else expected)
 
     def only(self, known: Collection[str]) -> None:
         """Raise for the first key that is not among `known`."""
@@ -183,6 +187,16 @@ class Tree:
     def child(self, name: str) -> Tree | None:
         """The mapping under that key."""
         return Tree(self.file, self.items[name][1], self.dotted(name)) if self.has(name) else None
+
+    def mappings(self, name: str, expected: str) -> Iterator[Tree]:
+        """The mappings of a list."""
+        if not self.has(name):
+            return
+        node = self.items[name][1]
+        if not isinstance(node, yaml.SequenceNode):
+            self.fail(f"expected {expected}", name=name)
+        for number, item in enumerate(node.value):
+            yield Tree(self.file, item, f"{self.dotted(name)}[{number}]")
 
     def children(self) -> Iterator[tuple[str, Tree]]:
         """Every key with the mapping under it."""

@@ -80,6 +80,8 @@ class Action:
     """What is asked first; their values are `Request.options`."""
     group: str = "node"
     """Heading in menus and help: ``node``, ``members``, ``maintenance``, ``rolling``."""
+    goes_on: bool = False
+    """Whether a plan made again goes on with one that was left unfinished: it counts as its end then."""
 
 
 def target(request: Request, action: str) -> tuple[EndpointRow, Node]:

@@ -26,7 +26,7 @@ FRESH = 6.0
 
 EXECUTORS: dict[str, Executor] = {}
 
-READS = frozenset({"wait", "snapshot.save", "snapshot.check", "hash.compare", "keys.count"})
+READS = frozenset({"wait", "found.look", "snapshot.save", "snapshot.check", "hash.compare", "keys.count"})
 """The verbs that change nothing in the cluster: a plan of these alone needs no lock."""
 
 TELL_EVERY = 0.5

@@ -5,9 +5,11 @@ from __future__ import annotations
 from etcdtui.ops.action import Action, Request, Scope
 from etcdtui.ops.actions import (
     add_member,
+    bootstrap,
     compact,
     defrag,
     defrag_member,
+    destroy,
     disarm_alarm,
     downgrade,
     free_space,
@@ -40,6 +42,8 @@ ACTIONS: tuple[Action, ...] = (
     kill_node.ACTION,
     start_all.ACTION,
     stop_all.ACTION,
+    bootstrap.ACTION,
+    destroy.ACTION,
     move_leader.ACTION,
     add_member.ACTION,
     promote.ACTION,

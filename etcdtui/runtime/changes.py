@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from etcdtui import paths
@@ -60,7 +61,13 @@ class Changes:
         """
         action = self._action(action_id)
         values = fields.values(action, options or {})
-        return action.plan(self._request(row, values, uuid.uuid4().hex[:12]))
+        plan = action.plan(self._request(row, values, uuid.uuid4().hex[:12]))
+        left = (
+            [each for each in self.unfinished() if each.entry.plan.action == action.id]
+            if action.goes_on
+            else []
+        )
+        return replace(plan, origin=left[-1].id) if left else plan
 
     def prompts(
         self, action_id: str, row: EndpointRow | None = None, typed: Mapping[str, str] | None = None

@@ -33,6 +33,8 @@ AskPassword = Callable[[str], str]
 
 CONNECT = 30.0
 """Seconds that connecting to all hosts of a site may take before the console says what is missing."""
+SET_NAME = "etcd"
+"""Name of a new StatefulSet that the profile leaves open."""
 PASSWORD_COMMAND_TIMEOUT = 60.0
 """Seconds a password command may take: a person may have to unlock a store."""
 
@@ -167,13 +169,18 @@ def _kube(profile: KubeProfile, environ: Mapping[str, str], ask: AskPassword | N
     from etcdtui.sites.kube.link import Where
     from etcdtui.sites.kube.site import KubeSite
 
-    return KubeSite(
-        profile.name,
-        Where(
-            profile.context, profile.namespace, profile.statefulset, profile.kubeconfig, profile.tls_secret
-        ),
-        tls=_tls(profile.tls) if profile.tls is not None else None,
-        credentials=_credentials(profile, environ, ask) if profile.user else None,
+    name = profile.statefulset
+    tls = _tls(profile.tls) if profile.tls is not None else None
+    credentials = _credentials(profile, environ, ask) if profile.user else None
+    secret = profile.tls_secret
+    if profile.bootstrap is None:
+        where = Where(profile.context, profile.namespace, name, profile.kubeconfig, secret)
+        return KubeSite(profile.name, where, tls=tls, credentials=credentials)
+    from etcdtui.sites.kube.founding import KubeFounding
+
+    where = Where(profile.context, profile.namespace, name or SET_NAME, profile.kubeconfig, secret)
+    return KubeFounding(
+        profile.name, where, profile.bootstrap, paths.data_dir(), tls=tls, credentials=credentials
     )
 
 

@@ -20,6 +20,7 @@ TIMEOUT = 5.0
 """Seconds of one request, connecting included."""
 CONNECT = 3.0
 MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 Json = dict[str, Any]
 Query = Mapping[str, str | int] | None
@@ -68,6 +69,13 @@ class Api:
     def patch(self, path: str, body: Json, query: Query = None) -> Json:
         """A JSON merge patch. Raises ApiError."""
         return self._json("PATCH", path, query, body, MERGE_PATCH)
+
+    def apply(self, path: str, body: Json, manager: str) -> Json:
+        """Server-side apply: the fields of `body` are `manager`'s from then on. Raises ApiError.
+
+        Fields that somebody else manages and that would change are a conflict, status 409.
+        """
+        return self._json("PATCH", path, {"fieldManager": manager}, body, APPLY_PATCH)
 
     def delete(self, path: str, body: Json | None = None) -> Json:
         """DELETE, with DeleteOptions. Raises ApiError."""

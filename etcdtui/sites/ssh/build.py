@@ -15,6 +15,7 @@ from etcdtui.sites.ssh.tls import HostFiles
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
+    from etcdtui.model.bootstrap import HostsBootstrap
 
 
 def open_ssh(
@@ -33,6 +34,8 @@ def open_ssh(
     files = profile.host_tls
     everywhere = Stated(profile.unit, profile.manifest, profile.pid_file, profile.command, profile.log_file)
     stated = {name: _stated(host, everywhere) for name, host in profile.host_settings.items()}
+    if profile.bootstrap is not None:
+        stated = {**_to_be(profile.bootstrap, everywhere), **stated}
     plan = Plan(
         name=profile.name,
         hosts=profile.hosts,
@@ -50,12 +53,24 @@ def open_ssh(
         credentials=credentials,
         discover=profile.discover or len(profile.hosts) == 1,
     )
-    return SshSite(plan, asker or Nobody())
+    if profile.bootstrap is None:
+        return SshSite(plan, asker or Nobody())
+    from etcdtui import paths
+    from etcdtui.sites.ssh.founding import SshFounding
+
+    return SshFounding(plan, asker or Nobody(), profile.bootstrap, paths.data_dir())
 
 
 def _stated(host: SshHost, everywhere: Stated) -> Stated:
     own = Stated(host.unit, host.manifest, host.pid_file, host.command, host.log_file)
     return own if own != Stated() else everywhere
+
+
+def _to_be(boot: HostsBootstrap, everywhere: Stated) -> dict[str, Stated]:
+    """How the members of a new cluster will be run, unless the profile states another way."""
+    from etcdtui.sites.ssh import paper
+
+    return {member.host: paper.stated(boot, member) for member in boot.members if not everywhere.states()}
 
 
 def _said(host: SshHost) -> Said:

@@ -1,0 +1,50 @@
+"""Bring a cluster up from nothing, as its profile says what it is to be."""
+
+from __future__ import annotations
+
+from etcdtui.errors import GuardRefused, NotOffered
+from etcdtui.model.text import clean, plural
+from etcdtui.ops import guards
+from etcdtui.ops.action import Action, Request, Scope, make_plan
+from etcdtui.ops.founding import step_of
+from etcdtui.ops.plan import Plan
+from etcdtui.sites.base import Site
+from etcdtui.sites.founding import Founding
+
+
+def can_found(site: Site) -> bool:
+    """Whether the profile says what its cluster is to be."""
+    return isinstance(site, Founding)
+
+
+def plan(request: Request) -> Plan:
+    """The site's pieces; each looks first whether it is done, so that the plan made again goes on."""
+    site = request.site
+    if not isinstance(site, Founding):
+        raise NotOffered(f"{site.name}: the profile does not say what its cluster is to be")
+    steps = tuple(step_of(site, piece) for piece in site.pieces())
+    for check in steps[0].guards:
+        verdict = guards.evaluate(check, request.snapshot)
+        if not verdict.ok:
+            raise GuardRefused(verdict.reason)
+    count = len(site.member_names())
+    title = f"bring up {clean(request.snapshot.name)}: {plural(count, 'member')}"
+    said = (
+        "what is there already is left as it is; data is never overwritten",
+        *site.advice(),
+    )
+    return make_plan(request, ACTION.id, title, steps, said, ())
+
+
+ACTION = Action(
+    id="bootstrap",
+    title="Bring up",
+    key="B",
+    help="Bring the cluster up from nothing, as the profile's `bootstrap` says",
+    scope=Scope.CLUSTER,
+    mutating=True,
+    offered=can_found,
+    plan=plan,
+    group="members",
+    goes_on=True,
+)

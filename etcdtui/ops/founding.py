@@ -1,0 +1,102 @@
+"""A cluster brought up from nothing: the site's pieces as steps, what must hold before and after."""
+
+from __future__ import annotations
+
+import contextvars
+
+from etcdtui.errors import NotOffered
+from etcdtui.model.cluster import ClusterSnapshot, RunState
+from etcdtui.model.text import clean
+from etcdtui.ops.context import Context
+from etcdtui.ops.executors import executor, tell
+from etcdtui.ops.guards import _Answer, guard
+from etcdtui.ops.plan import Args, Check, Step
+from etcdtui.ops.verify import VERIFICATIONS, Look, verification
+from etcdtui.sites.founding import Founding, Piece
+
+FAILED_FOR = 30.0
+"""Seconds for which a node must be found failed before it is believed that it will not come."""
+HEALTHY_TIMEOUT = 180.0
+"""Seconds from the start of all members until the cluster must be healthy."""
+
+
+def step_of(site: Founding, piece: Piece) -> Step:
+    """A piece as a step of a plan."""
+    check = Check("founded", {"members": list(site.member_names())})
+    return Step(
+        verb="found.look" if piece.only_looks else "found.do",
+        args={"piece": piece.id},
+        title=piece.title,
+        call=piece.call,
+        guards=(Check("no-other-cluster", {"peers": list(site.peer_urls())}),),
+        verify=check if piece.starts else None,
+        verify_timeout=HEALTHY_TIMEOUT,
+    )
+
+
+def ruin_step_of(site: Founding, piece: Piece) -> Step:
+    """A piece of a tear-down as a step; the first one wants the cluster's name typed."""
+    guards = [Check("no-other-cluster", {"peers": list(site.peer_urls())})]
+    if piece.ends:
+        guards.append(Check("name-typed"))
+    return Step(
+        verb="found.do",
+        args={"piece": piece.id},
+        title=piece.title,
+        call=piece.call,
+        guards=tuple(guards),
+        verify=Check("nodes-down") if piece.ends else None,
+        verify_timeout=HEALTHY_TIMEOUT,
+    )
+
+
+@guard("name-typed")
+def _name_typed(_args: Args, snapshot: ClusterSnapshot) -> _Answer:
+    """Never holds: what cannot be taken back is done only when the cluster's name was typed."""
+    return _Answer(False, f"type the cluster's name, {clean(snapshot.name)}: there is no way back", True)
+
+
+@executor("found.look")
+@executor("found.do")
+def _carry_out(args: Args, context: Context) -> str:
+    """Args: ``piece``, one of the site's."""
+    if not isinstance(context.site, Founding):
+        raise NotOffered(f"{context.site.name}: the profile does not say what its cluster is to be")
+    here = contextvars.copy_context()
+
+    def told(text: str) -> None:
+        # The site's threads know nothing of who listens to this one.
+        here.copy().run(tell, text)
+
+    return context.site.carry_out(args["piece"], told)
+
+
+@guard("no-other-cluster")
+def _no_other_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
+    """Whether whatever answers there is the cluster that the plan makes. Args: ``peers``, its peer URLs."""
+    if not snapshot.members_known:
+        return _Answer(True, "no cluster answers there")
+    strange = [m for m in snapshot.members if not set(m.peer_urls) & set(args["peers"])]
+    if strange:
+        names = ", ".join(clean(m.name) or f"{m.id:x}" for m in strange)
+        return _Answer(False, f"a cluster stands there already, with {names} that this plan does not know")
+    return _Answer(True, "the cluster that answers there is the one this plan makes")
+
+
+@verification("founded")
+def _founded(args: Args, snapshot: ClusterSnapshot) -> Look:
+    """All members of the plan (args: ``members``, names) are there and healthy, or why a node is not."""
+    ended = [n for n in snapshot.nodes if n.run_state is RunState.FAILED]
+    if ended:
+        # One that ends because the others are not there yet is started again within that time.
+        words = "; ".join(f"{clean(n.name)}: {clean(n.detail, 300)}" for n in ended)
+        return Look(False, words, lost=True, hold=FAILED_FOR)
+    starting = [n for n in snapshot.nodes if n.run_state is RunState.STARTING and n.detail]
+    there = {member.name for member in snapshot.members}
+    if snapshot.members_known and (missing := [n for n in args["members"] if n not in there]):
+        return Look(False, f"{', '.join(map(clean, missing))} has not joined yet")
+    look = VERIFICATIONS["cluster-healthy"](args, snapshot)
+    if look.done or not starting:
+        return look
+    words = "; ".join(f"{clean(n.name)}: {clean(n.detail, 300)}" for n in starting)
+    return Look(False, f"{look.text}; {words}")

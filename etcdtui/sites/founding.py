@@ -1,0 +1,66 @@
+"""What a site may offer that has no cluster yet: bringing one up, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+Tell = Callable[[str], None]
+"""Is told how far a piece has come; from any thread, and often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One thing to be done, on all nodes at once where that is possible."""
+
+    id: str
+    title: str
+    call: str
+    """The exact commands, files or calls, in a line."""
+    only_looks: bool = False
+    """Whether it changes nothing."""
+    starts: bool = False
+    """Whether the members run after it, so that the cluster is to become healthy."""
+    ends: bool = False
+    """Whether no member runs after it any more."""
+
+
+@runtime_checkable
+class Founding(Protocol):
+    """A site whose profile says what its cluster is to be."""
+
+    def member_names(self) -> tuple[str, ...]:
+        """The members that it is to have."""
+        ...
+
+    def peer_urls(self) -> tuple[str, ...]:
+        """Their peer URLs."""
+        ...
+
+    def advice(self) -> tuple[str, ...]:
+        """What could be better about the plan, in sentences; pure."""
+        ...
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """What is to be done, in order. Must not block."""
+        ...
+
+    def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
+        """What a tear-down is made of, in order. Must not block.
+
+        Args:
+            delete: whether the data is deleted; else it is moved aside, or left where nobody takes it.
+        """
+        ...
+
+    def carry_out(self, piece: str, tell: Tell) -> str:
+        """Do one of them; what was done, in words.
+
+        Idempotent: what is there already is left alone and that is said. Nothing that somebody else
+        has written is overwritten, and data never.
+
+        Raises:
+            SiteError: naming the node and what is in the way.
+        """
+        ...

@@ -1,0 +1,289 @@
+"""A StatefulSet that a profile describes and that need not be there yet: applied piece by piece."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from etcdtui.errors import SiteError
+from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
+from etcdtui.model.bootstrap import KubeBootstrap, Tls
+from etcdtui.model.bootstrap_checks import problems, sentence
+from etcdtui.model.cluster import Node
+from etcdtui.sites.founding import Piece, Tell
+from etcdtui.sites.kube import preflight, razing
+from etcdtui.sites.kube.access import open_access
+from etcdtui.sites.kube.api import Api, ApiError
+from etcdtui.sites.kube.base import short_call
+from etcdtui.sites.kube.link import Where
+from etcdtui.sites.kube.manifests import Manifests
+from etcdtui.sites.kube.site import CONNECT, KubeSite
+from etcdtui.sites.pki import Names
+from etcdtui.sites.pki_store import OPERATOR, PkiStore
+
+MANAGER = "etcdtui"
+"""Owner of the fields that are applied."""
+NAMED_PODS = 9
+"""Pods that the certificates name one by one, so that a peer's address can be looked up by its name."""
+Json = dict[str, Any]
+
+_PATHS = {
+    "PodDisruptionBudget": "apis/{version}/namespaces/{namespace}/poddisruptionbudgets",
+    "Service": "api/v1/namespaces/{namespace}/services",
+    "ConfigMap": "api/v1/namespaces/{namespace}/configmaps",
+    "Secret": "api/v1/namespaces/{namespace}/secrets",
+    "StatefulSet": "apis/apps/v1/namespaces/{namespace}/statefulsets",
+}
+
+
+class KubeFounding(KubeSite):
+    """The capability Founding.
+
+    Args:
+        boot: what the cluster is to be.
+        home: directory here for the cluster's CA.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        where: Where,
+        boot: KubeBootstrap,
+        home: Path,
+        *,
+        tls: TlsMaterial | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        super().__init__(name, where, tls=tls, credentials=credentials)
+        self.boot = boot
+        self._store = PkiStore(home / "pki" / name, name)
+        self._own: Api | None = None
+
+    # -- while there is no StatefulSet -------------------------------------------------------------
+
+    def connect(self, timeout: float = CONNECT) -> str:
+        """As `KubeSite.connect`; a StatefulSet that is not there yet is no error.
+
+        Raises:
+            SiteError: the API server is not reached.
+        """
+        if self._stands():
+            return super().connect(timeout)
+        return f"there is no StatefulSet {self._paper().namespace}/{self._paper().name} yet"
+
+    def connect_and_ask(self) -> str:
+        """As `connect`."""
+        return super().connect_and_ask() if self._stands() else self.connect()
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The pods; none while there is no StatefulSet, or none any more."""
+        if not self._stands():
+            return ()
+        try:
+            return super().nodes()
+        except SiteError:
+            if self._get(self._stateful_set_path()) is None:
+                return ()
+            raise
+
+    def dial(self, url: str) -> EtcdWriter:
+        """As `KubeSite.dial`."""
+        if self._picture is None and self._stands():
+            self.look()
+        return super().dial(url)
+
+    def close(self) -> None:
+        """Close every connection; does not wait."""
+        super().close()
+        if self._own is not None:
+            self._own.close()
+
+    def _material(self) -> TlsMaterial | None:
+        made = self._store.client() if self.boot.tls is Tls.MADE else None
+        return super()._material() or made
+
+    def _stands(self) -> bool:
+        """Whether the StatefulSet is there. Raises SiteError."""
+        return self._link is not None or self._get(self._stateful_set_path()) is not None
+
+    # -- Founding ----------------------------------------------------------------------------------
+
+    def member_names(self) -> tuple[str, ...]:
+        """The pods' names."""
+        return self._plain().pods
+
+    def peer_urls(self) -> tuple[str, ...]:
+        """The pods' peer URLs."""
+        made, scheme = self._plain(), "http" if self.boot.tls is Tls.NONE else "https"
+        return tuple(f"{scheme}://{pod}.{made.domain}:2380" for pod in made.pods)
+
+    def advice(self) -> tuple[str, ...]:
+        """What could be better about the plan."""
+        return tuple(sentence(problem) for problem in problems(self.boot))
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Look, Secrets, small objects, StatefulSet, settle."""
+        made = self._plain()
+        small = [o for o in made.all() if o["kind"] != "StatefulSet"]
+        out = [
+            Piece(
+                "check",
+                "look whether Kubernetes can take it",
+                "namespace, StorageClass, nodes, claims of an earlier cluster",
+                only_looks=True,
+            )
+        ]
+        if self.boot.tls is Tls.MADE:
+            names = ", ".join((*made.secrets, f"{made.name}-client"))
+            out.append(
+                Piece("secrets", "write certificates made by a CA of its own", f"apply Secret {names}")
+            )
+        calls = "; ".join(short_call("APPLY", f"{self._path(o)}/{o['metadata']['name']}") for o in small)
+        out.append(Piece("objects", "apply budget, Services and the pods' files", calls))
+        call = short_call(
+            "APPLY", self._stateful_set_path(), f"{made.plan.members} replicas, {made.plan.image}"
+        )
+        out.append(Piece("start", "apply the StatefulSet", call, starts=True))
+        text = f"{self._path(made.config_map(founded=True))}/{made.name}-config"
+        out.append(
+            Piece("settle", "let no member found a second cluster",
+                  short_call("APPLY", text, "initial-cluster-state: existing"))
+        )  # fmt: skip
+        return tuple(out)
+
+    def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
+        """StatefulSet, the small objects, Secrets, and the claims where that is asked for."""
+        made = self._plain()
+        stop = short_call("DELETE", self._path(made.stateful_set()) + f"/{made.name}", "foreground")
+        names = ", ".join(f"{o['kind']} {o['metadata']['name']}" for o in made.all()[:-1])
+        out = [
+            Piece("stop", "delete the StatefulSet and wait for its pods to end", stop, ends=True),
+            Piece("files away", "delete what the bring-up made", f"DELETE {names}, Secrets"),
+        ]
+        if delete and self.boot.storage:
+            text = f"DELETE persistentvolumeclaims data-{made.name}-0 ..., every ordinal"
+            out.append(Piece("data delete", "delete the claims and the data in them", text))
+        return tuple(out)
+
+    def carry_out(self, piece: str, tell: Tell) -> str:
+        """Do one of `pieces`. Raises SiteError."""
+        made = self._paper()
+        match piece:
+            case "check":
+                if self._stands():
+                    return f"StatefulSet {made.namespace}/{made.name} is there: what is missing is applied"
+                return preflight.check(self._api(), made)
+            case "secrets":
+                return self._apply_all(self._secrets(made))
+            case "objects":
+                small = [o for o in made.all() if o["kind"] not in ("StatefulSet", "ConfigMap")]
+                return self._apply_all([*small, self._files(made, founded=False)])
+            case "start":
+                said = self._apply_all([made.stateful_set()])
+                tell("connecting to the pods")
+                with contextlib.suppress(SiteError):
+                    self.look()
+                return said
+            case "settle":
+                return self._apply_all([self._files(made, founded=True)])
+            case "stop":
+                return razing.stop(self._api(), made)
+            case "files away":
+                return razing.objects_away(self._api(), made)
+            case "data delete":
+                return razing.claims_away(self._api(), made)
+        raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
+
+    # -- applying ------------------------------------------------------------------------------------
+
+    def _secrets(self, made: Manifests) -> list[Json]:
+        inside = ("", f".{made.namespace}", f".{made.namespace}.svc")
+        clients = (*inside, f".{made.namespace}.svc.{self.boot.cluster_domain}")
+        hosts = [
+            *(f"{made.name}-{n}.{made.domain}" for n in range(max(NAMED_PODS, self.boot.members))),
+            *(f"*.{made.domain}", made.domain),
+            *(f"{made.name}-client{end}" for end in clients),
+            *("localhost", "127.0.0.1"),
+        ]
+        ca, out = self._store.ca(), []
+        for kind, names in (
+            ("server", Names(made.name, tuple(hosts), server=True)),
+            ("peer", Names(made.name, tuple(hosts), server=True)),
+            ("client", OPERATOR),
+        ):
+            pair = self._store.pair(kind, names)
+            data = {"ca.crt": ca.cert, "tls.crt": pair.cert, "tls.key": pair.key}
+            encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+            secret = made.object("v1", "Secret", f"{made.name}-{kind}", data=encoded)
+            out.append({**secret, "type": "kubernetes.io/tls"})
+        return out
+
+    def _files(self, made: Manifests, *, founded: bool) -> Json:
+        """The ConfigMap; a file that says already that the cluster is founded stays so."""
+        wanted = made.config_map(founded=founded)
+        there = (self._get(f"{self._path(wanted)}/{wanted['metadata']['name']}") or {}).get("data") or {}
+        after = made.config_map(founded=True)["data"]
+        wanted["data"] = {
+            key: after[key] if there.get(key) == after[key] else text for key, text in wanted["data"].items()
+        }
+        return wanted
+
+    def _apply_all(self, objects: list[Json]) -> str:
+        said = []
+        for each in objects:
+            what = f"{each['kind']} {each['metadata']['name']}"
+            path = f"{self._path(each)}/{each['metadata']['name']}"
+            before = ((self._get(path) or {}).get("metadata") or {}).get("resourceVersion")
+            try:
+                after = self._api().apply(path, each, MANAGER)["metadata"]["resourceVersion"]
+            except ApiError as error:
+                hint = error.hint
+                if error.status == 409:
+                    hint = (
+                        "somebody else manages these fields: change them there, or take the plan from there"
+                    )
+                raise SiteError(f"{what}: {error.message}", hint) from None
+            word = "made" if before is None else "there already" if before == after else "changed"
+            said.append(f"{what} {word}")
+        if self._link is not None:
+            self._link.touch()
+        return "; ".join(said)
+
+    # -- the API server ------------------------------------------------------------------------------
+
+    def _api(self) -> Api:
+        if self._link is not None:
+            return self._link.api
+        with self._lock:
+            if self._closed:
+                raise SiteError(f"{self.name}: the site is closed")
+            if self._own is None:
+                where = self._where
+                self._own = Api(open_access(where.context, where.kubeconfig, keys=self._forwards.directory))
+            return self._own
+
+    def _get(self, path: str) -> Json | None:
+        return preflight.get(self._api(), path)
+
+    def _plain(self) -> Manifests:
+        """The objects, as far as they are known without asking anybody."""
+        of_context = self._own.access.namespace if self._own is not None else ""
+        return Manifests(self.boot, self._where.statefulset, self._where.namespace or of_context or "default")
+
+    def _paper(self) -> Manifests:
+        """The objects in the versions that the server has. Raises SiteError."""
+        api = self._api()
+        policy = "policy/v1" if api.serves("policy/v1") else "policy/v1beta1"
+        namespace = self._where.namespace or api.access.namespace or "default"
+        return Manifests(self.boot, self._where.statefulset, namespace, policy)
+
+    def _stateful_set_path(self) -> str:
+        made = self._paper()
+        return f"/apis/apps/v1/namespaces/{made.namespace}/statefulsets/{made.name}"
+
+    @staticmethod
+    def _path(each: Json) -> str:
+        place = _PATHS[each["kind"]]
+        return "/" + place.format(version=each["apiVersion"], namespace=each["metadata"]["namespace"])

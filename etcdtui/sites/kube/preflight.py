@@ -1,0 +1,92 @@
+"""Whether Kubernetes can take a new cluster: namespace, storage, nodes, nothing left of an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from etcdtui.errors import SiteError
+from etcdtui.model.bootstrap import KubeBootstrap, Spread, Tls
+from etcdtui.model.text import clean, plural
+from etcdtui.sites.kube.api import Api, ApiError
+from etcdtui.sites.kube.manifests import Manifests
+
+_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+
+
+def check(api: Api, made: Manifests) -> str:
+    """What was found, with advice. Raises SiteError naming all that is in the way."""
+    wrong = [*_no_namespace(api, made), *_claims_left(api, made), *_no_storage(api, made.plan)]
+    wrong += _missing_secrets(api, made)
+    room, advice = _room(api, made.plan)
+    if wrong or room:
+        raise SiteError("; ".join([*wrong, *room]))
+    return "; ".join((f"namespace {made.namespace} is there, and no claim of an earlier cluster", *advice))
+
+
+def get(api: Api, path: str) -> dict[str, Any] | None:
+    """An object, None when there is none. Raises ApiError."""
+    try:
+        return api.get(path)
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _no_namespace(api: Api, made: Manifests) -> Iterator[str]:
+    if get(api, f"/api/v1/namespaces/{made.namespace}") is None:
+        yield f"there is no namespace {made.namespace}: kubectl create namespace {made.namespace}"
+
+
+def _claims_left(api: Api, made: Manifests) -> Iterator[str]:
+    path = f"/api/v1/namespaces/{made.namespace}/persistentvolumeclaims"
+    there = [f"data-{pod}" for pod in made.pods if get(api, f"{path}/data-{pod}") is not None]
+    if there:
+        yield (
+            f"{plural(len(there), 'claim')} of an earlier cluster would become this one's data: nothing is "
+            f"overwritten; if they may go: kubectl -n {made.namespace} delete pvc {' '.join(there)}"
+        )
+
+
+def _no_storage(api: Api, plan: KubeBootstrap) -> Iterator[str]:
+    if not plan.storage:
+        return
+    try:
+        classes = api.get("/apis/storage.k8s.io/v1/storageclasses")["items"]
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return
+    names, wanted = [c["metadata"]["name"] for c in classes], plan.storage_class
+    if wanted and wanted not in names:
+        yield f"there is no StorageClass {wanted}: there is {', '.join(map(clean, names)) or 'none'}"
+    marks = [(c["metadata"].get("annotations") or {}).get(_DEFAULT) for c in classes]
+    if not wanted and "true" not in marks:
+        yield "no StorageClass is the default one: name one as `storage_class`"
+
+
+def _missing_secrets(api: Api, made: Manifests) -> Iterator[str]:
+    if made.plan.tls is Tls.GIVEN:
+        for name in made.secrets:
+            if get(api, f"/api/v1/namespaces/{made.namespace}/secrets/{name}") is None:
+                yield f"there is no Secret {made.namespace}/{name} with the certificates you bring"
+
+
+def _room(api: Api, plan: KubeBootstrap) -> tuple[list[str], list[str]]:
+    """What forbids it, and advice, where the nodes may be counted."""
+    if plan.spread is Spread.NONE:
+        return [], []
+    try:
+        nodes = api.get("/api/v1/nodes")["items"]
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return [], []
+    free = [node for node in nodes if not (node.get("spec") or {}).get("unschedulable")]
+    if len(free) >= plan.members:
+        return [], []
+    few = f"{plural(len(free), 'node')} for {plural(plan.members, 'pod')}"
+    if plan.spread is Spread.REQUIRED:
+        return [f"{few}, and `spread: required` wants one for each"], []
+    return [], [f"advice: {few}: some fail together"]

@@ -1,0 +1,83 @@
+"""A StatefulSet and what was made with it taken away; claims only where that is asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from etcdtui.errors import SiteError
+from etcdtui.model.bootstrap import Tls
+from etcdtui.model.text import plural
+from etcdtui.sites.kube.api import Api, ApiError
+from etcdtui.sites.kube.manifests import Manifests
+from etcdtui.sites.kube.preflight import get
+
+GONE = 120.0
+"""Seconds until the pods of a deleted StatefulSet must have ended."""
+PAUSE = 0.5
+
+
+def stop(api: Api, made: Manifests) -> str:
+    """Delete the StatefulSet, its pods with it, and wait until they are gone. Raises SiteError."""
+    path = f"/apis/apps/v1/namespaces/{made.namespace}/statefulsets/{made.name}"
+    found = get(api, path)
+    if found is None:
+        return f"there is no StatefulSet {made.namespace}/{made.name}"
+    _ours(found, made)
+    _delete(api, path, {"propagationPolicy": "Foreground"})
+    deadline = time.monotonic() + GONE
+    while get(api, path) is not None:
+        if time.monotonic() > deadline:
+            raise SiteError(f"StatefulSet {made.name} is still there {GONE:g} s after it was deleted")
+        time.sleep(PAUSE)
+    return f"StatefulSet {made.namespace}/{made.name} and its pods are gone"
+
+
+def objects_away(api: Api, made: Manifests) -> str:
+    """Delete budget, Services, ConfigMap and the Secrets that were made. Raises SiteError."""
+    core = f"/api/v1/namespaces/{made.namespace}"
+    paths = [
+        f"/apis/{made.policy}/namespaces/{made.namespace}/poddisruptionbudgets/{made.name}",
+        f"{core}/services/{made.name}",
+        f"{core}/services/{made.name}-client",
+        f"{core}/configmaps/{made.name}-config",
+    ]
+    if made.plan.tls is Tls.MADE:
+        paths += [f"{core}/secrets/{made.name}-{kind}" for kind in ("server", "peer", "client")]
+    gone = []
+    for path in paths:
+        found = get(api, path)
+        if found is not None:
+            _ours(found, made)
+            _delete(api, path)
+            gone.append("/".join(path.split("/")[-2:]))
+    return f"deleted {', '.join(gone)}" if gone else "all gone already"
+
+
+def claims_away(api: Api, made: Manifests) -> str:
+    """Delete the claims of the StatefulSet's pods, of every ordinal. Raises SiteError."""
+    path = f"/api/v1/namespaces/{made.namespace}/persistentvolumeclaims"
+    names = [claim["metadata"]["name"] for claim in api.get(path)["items"]]
+    start = f"data-{made.name}-"
+    ours = [name for name in names if name.startswith(start) and name.removeprefix(start).isdecimal()]
+    for name in ours:
+        _delete(api, f"{path}/{name}")
+    return f"deleted {plural(len(ours), 'claim')}" + (f": {', '.join(ours)}" if ours else "")
+
+
+def _ours(found: dict[str, Any], made: Manifests) -> None:
+    """Raise SiteError for an object that the bring-up, or git with its manifests, has not made."""
+    labels = found["metadata"].get("labels") or {}
+    if any(labels.get(key) != value for key, value in made.labels.items()):
+        name = found["metadata"]["name"]
+        raise SiteError(
+            f"{found.get('kind', 'object')} {name} bears other labels: it was not made by this plan"
+        )
+
+
+def _delete(api: Api, path: str, options: dict[str, Any] | None = None) -> None:
+    try:
+        api.delete(path, options)
+    except ApiError as error:
+        if error.status != 404:
+            raise

@@ -1,0 +1,265 @@
+"""Hosts whose profile says what their cluster is to be: brought up piece by piece, all at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from etcdtui.errors import EtcdtuiError, SiteError
+from etcdtui.etcd.api import TlsMaterial
+from etcdtui.model import etcd_settings as settings
+from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Source, Tls
+from etcdtui.model.bootstrap_checks import problems, sentence
+from etcdtui.sites.asking import Asker
+from etcdtui.sites.founding import Piece, Tell
+from etcdtui.sites.pki_store import PkiStore
+from etcdtui.sites.ssh import installing, laying, paper, preflight, razing
+from etcdtui.sites.ssh.hop import spot
+from etcdtui.sites.ssh.plan import Plan
+from etcdtui.sites.ssh.shell import Done, checked
+from etcdtui.sites.ssh.site import SshSite
+from etcdtui.sites.ssh.tls import HostFiles, material_of
+
+if TYPE_CHECKING:
+    from etcdtui.sites.ssh.host import Host
+
+AT_ONCE = 8
+"""Hosts that are worked on at one time."""
+LOOK_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
+Work = Callable[["Host", MemberPlan], str]
+
+
+class SshFounding(SshSite):
+    """The capability Founding.
+
+    Args:
+        boot: what the cluster is to be.
+        home: directory here for the cluster's CA and for tarballs that are fetched.
+    """
+
+    def __init__(self, plan: Plan, asker: Asker, boot: HostsBootstrap, home: Path) -> None:
+        super().__init__(plan, asker)
+        self.boot = boot
+        self._store = PkiStore(home / "pki" / plan.name, plan.name)
+        self._fetched = home / "releases"
+        self._members = {spot(member.host).host: member for member in boot.members}
+
+    # -- where the members will be -----------------------------------------------------------------
+
+    def seeds(self) -> tuple[str, ...]:
+        """The URLs of the plan table, and those that hosts advertise."""
+        planned = [settings.client_url(self.boot, member) for member in self.boot.members]
+        found = [url for host in list(self._hosts.values()) for url in host.facts.client_urls]
+        return tuple(dict.fromkeys([*planned, *found]))
+
+    def _guess(self, host: Host) -> str:
+        member = self._members.get(host.name)
+        return settings.client_url(self.boot, member) if member else super()._guess(host)
+
+    def carrier(self, url: str) -> Host:
+        """The host whose line of the plan table has the URL, else as `SshSite` finds it."""
+        parts = urlsplit(url)
+        for name, member in self._members.items():
+            if (parts.hostname, parts.port) == (member.dialled.strip("[]").lower(), member.client_port):
+                return self._host(name)
+        return super().carrier(url)
+
+    def material(self, host: Host) -> TlsMaterial | None:
+        """The profile's TLS files; else those the console made, or those that etcd made for itself."""
+        if self._plan.tls is not None or self._plan.host_files is not None:
+            return super().material(host)
+        member = self._members.get(host.name)
+        if self.boot.tls is Tls.MADE:
+            return self._store.client()
+        if self.boot.tls is Tls.AUTO and member is not None:
+            made = f"{settings.data_dir(self.boot, member)}/fixtures/client/cert.pem"
+            return material_of(host, HostFiles(ca=made))
+        return super().material(host)
+
+    # -- Founding ----------------------------------------------------------------------------------
+
+    def member_names(self) -> tuple[str, ...]:
+        """Those of the plan table."""
+        return tuple(member.name for member in self.boot.members)
+
+    def peer_urls(self) -> tuple[str, ...]:
+        """Those of the plan table."""
+        return tuple(settings.peer_url(self.boot, member) for member in self.boot.members)
+
+    def advice(self) -> tuple[str, ...]:
+        """What could be better about the plan table, and what has to be there in DNS."""
+        out = [sentence(problem) for problem in problems(self.boot)]
+        if self.boot.meeting.by is Discovery.SRV:
+            out += [f"DNS must have: {record}" for record in settings.srv_records(self.boot)]
+        return tuple(out)
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Look, release, account and directories, certificates, files, start, settle."""
+        boot, names = self.boot, ", ".join(self._members)
+        out = [
+            Piece(
+                "check",
+                f"look whether {names} can take it",
+                "ports, data directory, machine, clock, disk space, 100 forced writes; nothing stays behind",
+                only_looks=True,
+            )
+        ]
+        if boot.release.source is not Source.THERE:
+            out.append(Piece("release", f"install etcd {boot.release.version}", self._release_call()))
+        out.append(Piece("places", "make account and directories", self._places_call()))
+        if boot.tls in (Tls.MADE, Tls.GIVEN):
+            whose = "made by a CA of its own" if boot.tls is Tls.MADE else "as you brought them"
+            call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys root:{boot.account} 0640)")
+            out.append(Piece("tls", f"write certificates {whose}", call))
+        out.append(Piece("files", "write the configuration", self._files_call()))
+        out.append(Piece("start", "start all members", self._start_call(), starts=True))
+        call = self._each(lambda m: f"{settings.config_file(boot, m)}: initial-cluster-state: existing")
+        out.append(Piece("settle", "let no member found a second cluster", call))
+        return tuple(out)
+
+    def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
+        """Stop, data, files; the releases stay."""
+        boot = self.boot
+        if boot.runner is Runner.SYSTEMD:
+            stop = self._each(lambda m: f"systemctl disable --now {paper.unit_name(boot, m)}")
+        else:
+            stop = self._each(lambda m: f"kill -TERM the etcd of {settings.data_dir(boot, m)}.pid")
+        data = self._each(lambda m: settings.data_dir(boot, m))
+        files = self._each(lambda m: f"{settings.config_file(boot, m)}, unit and certificates")
+        how = Piece("data delete", "delete the data", f"rm -rf: {data}")
+        if not delete:
+            how = Piece("data aside", "move the data aside", f"mv to NAME.destroyed.TIME: {data}")
+        return (
+            Piece("stop", "stop all members for good", stop, ends=True),
+            how,
+            Piece("files away", "remove what the bring-up wrote", f"rm, where etcdtui wrote it: {files}"),
+        )
+
+    def _each(self, words: Callable[[MemberPlan], str]) -> str:
+        return "; ".join(f"{name}: {words(member)}" for name, member in self._members.items())
+
+    def _release_call(self) -> str:
+        release, target = self.boot.release, installing.target_of(self.boot)
+        how = {
+            Source.TARBALL: f"copy {release.where} over SFTP",
+            Source.URL: f"fetch {release.where} here and copy it over SFTP",
+            Source.HOST_URL: f"have every host fetch {release.where}",
+        }[release.source]
+        checksum = f", SHA-256 {release.sha256}" if release.sha256 else ""
+        return f"{how}{checksum}; tar -xzf into {target}; ln -sfn {target} {installing.link_of(self.boot)}"
+
+    def _places_call(self) -> str:
+        account = f"useradd --system {self.boot.account}; " if self.boot.runner is Runner.SYSTEMD else ""
+        return account + self._each(lambda m: f"mkdir -m 700 {settings.data_dir(self.boot, m)}")
+
+    def _files_call(self) -> str:
+        def words(member: MemberPlan) -> str:
+            files = paper.files(self.boot, member, self.name, founded=False)
+            return ", ".join(f"{file.path} ({owner}{file.mode:04o})" for file in files
+                             for owner in [f"{laying.owner_of(self.boot, file)} ".lstrip()])  # fmt: skip
+
+        return f"{self._each(words)}; `etcdtui render {self.name}` prints them"
+
+    def _start_call(self) -> str:
+        if self.boot.runner is Runner.SYSTEMD:
+            return self._each(lambda m: f"systemctl start --no-block {paper.unit_name(self.boot, m)}")
+        return self._each(lambda m: f"nohup {' '.join(paper.command_line(self.boot, m))} &")
+
+    def carry_out(self, piece: str, tell: Tell) -> str:
+        """Do one of `pieces`. Raises SiteError naming the host."""
+        match piece:
+            case "check":
+                return self._check()
+            case "release":
+                return self._install(tell)
+            case "places":
+                return self._all(lambda h, m: laying.make_places(h, self.boot, m, self._run_of(h)))
+            case "tls":
+                return self._all(
+                    lambda h, m: laying.lay_certificates(h, self.boot, m, self._store, self._run_of(h))
+                )
+            case "files":
+                return self._all(lambda h, m: laying.lay_files(h, self.boot, m, self.name, self._run_of(h)))
+            case "start":
+                return self._all(lambda h, _: self.start_node(h.name))
+            case "settle":
+                return self._all(lambda h, m: laying.settle_file(h, self.boot, m, self.name, self._run_of(h)))
+            case "stop":
+                return self._all(self._stop)
+            case "data aside" | "data delete":
+                delete = piece == "data delete"
+                return self._all(
+                    lambda h, m: razing.data_away(h, self.boot, m, self._run_of(h), delete=delete)
+                )
+            case "files away":
+                return self._all(lambda h, m: razing.files_away(h, self.boot, m, self._run_of(h)))
+        raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
+
+    # -- one piece on all hosts ----------------------------------------------------------------------
+
+    def _run_of(self, host: Host) -> Callable[..., Done]:
+        """What runs commands with the rights needed: root for a unit, the account itself for a process."""
+        return host.shell.sudo if self.boot.runner is Runner.SYSTEMD else host.shell.run
+
+    def _all(self, work: Work) -> str:
+        """Do it on every host, some at a time; when it failed on one, the others are done all the same."""
+        hosts = [(self._host(name), member) for name, member in self._members.items()]
+
+        def one(pair: tuple[Host, MemberPlan]) -> str | EtcdtuiError:
+            try:
+                return work(*pair)
+            except EtcdtuiError as error:
+                return error
+
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="etcdtui-found") as pool:
+            results = list(pool.map(one, hosts))
+        failed = [result for result in results if isinstance(result, EtcdtuiError)]
+        if failed:
+            # Of several the first tells the class: what was sent and not seen must stay that.
+            text = "; ".join(dict.fromkeys(error.message for error in failed))
+            raise type(failed[0])(text, failed[0].hint)
+        return "; ".join(str(result) for result in results)
+
+    def _stop(self, host: Host, member: MemberPlan) -> str:
+        if self.boot.runner is Runner.SYSTEMD:
+            return razing.disable(host, self.boot, member, self._run_of(host))
+        return self.stop_node(host.name, STOP_TIMEOUT)
+
+    def _check(self) -> str:
+        boot, sights = self.boot, {}
+
+        def look(host: Host, member: MemberPlan) -> str:
+            unit = ""
+            if boot.runner is Runner.SYSTEMD:
+                unit = f"{paper.UNITS}/{paper.unit_name(boot, member)}"
+            words = [settings.data_dir(boot, member), settings.config_file(boot, member), unit]
+            ports = [str(member.client_port), str(member.peer_port)]
+            run = self._run_of(host)
+            # The login is made before the clock is asked.
+            checked(run(["true"]), host.name)
+            asked = time.time()
+            clock = checked(run(["date", "+clock %s.%N"]), host.name).text
+            answered = time.time()
+            script = ["sh", "-c", preflight.LOOK, "sh", *words, *ports]
+            text = checked(run(script, timeout=LOOK_TIMEOUT), host.name).text
+            sights[host.name] = preflight.parse(text + clock, asked, answered)
+            return ""
+
+        self._all(look)
+        tarball = installing.tarball_name(boot) if boot.release.source is not Source.THERE else ""
+        order = {name: sights[name] for name in self._members}
+        found = preflight.judge(order, settings.token_of(boot, self.name), tarball)
+        if found.wrong:
+            raise SiteError("; ".join(found.wrong))
+        return "; ".join([*found.facts, *(f"advice: {text}" for text in found.advice)])
+
+    def _install(self, tell: Tell) -> str:
+        tarball = None
+        if self.boot.release.source is not Source.HOST_URL:
+            tarball = installing.local_tarball(self.boot, self._fetched, tell)
+        return self._all(lambda h, _: installing.install(h, self.boot, self._run_of(h), tarball, tell))

@@ -1,0 +1,168 @@
+"""Account, directories, certificates and files laid on a host for a member; what is there already stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etcdtui.errors import NodeError, SiteError
+from etcdtui.model import etcd_settings as settings
+from etcdtui.model.bootstrap import GivenTls, HostsBootstrap, MemberPlan, Runner, Tls
+from etcdtui.sites.pki import Names
+from etcdtui.sites.pki_store import PkiStore
+from etcdtui.sites.ssh import paper
+from etcdtui.sites.ssh.paper import HostFile
+from etcdtui.sites.ssh.shell import Done, checked
+
+if TYPE_CHECKING:
+    from etcdtui.sites.ssh.host import Host
+
+Run = Callable[..., Done]
+
+_PLACES = r"""
+set -e
+account=$1 data=$2 config=$3 own=$4
+if [ "$own" = yes ] && ! id -u "$account" >/dev/null 2>&1; then
+    useradd --system --user-group --no-create-home --home-dir "$data" --shell /usr/sbin/nologin "$account"
+    echo "made account $account"
+fi
+# etcd makes directories of its own only below what belongs to it.
+if [ ! -d "$data" ]; then
+    mkdir -p "$data"
+    echo "made $data"
+fi
+chmod 700 "$data"
+[ "$own" = no ] || chown "$account:" "$data"
+if [ ! -d "$config" ]; then mkdir -p "$config"; echo "made $config"; fi
+"""
+# The text comes on standard input, so that no key is ever in a command line. A new file appears as a whole.
+_WRITE = r"""
+set -e
+path=$1 mode=$2 owner=$3
+mkdir -p "$(dirname "$path")"
+umask 077
+cat > "$path.part"
+if [ -e "$path" ] && cmp -s "$path" "$path.part"; then rm -f "$path.part"; echo same; exit 0; fi
+[ -z "$owner" ] || chown "$owner" "$path.part"
+chmod "$mode" "$path.part"
+sync "$path.part" 2>/dev/null || sync
+mv -f "$path.part" "$path"
+echo written
+"""
+
+
+def make_places(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) -> str:
+    """The account and the directories. Raises NodeError."""
+    own = "yes" if plan.runner is Runner.SYSTEMD else "no"
+    words = [plan.account, settings.data_dir(plan, member), plan.config_dir, own]
+    done = checked(run(["sh", "-c", _PLACES, "sh", *words]), host.name)
+    return f"{host.name}: {', '.join(done.text.split(chr(10))).strip(', ') or 'all there already'}"
+
+
+def write(host: Host, file: HostFile, run: Run, *, owner: str) -> bool:
+    """Write a file unless it is there with the same text; whether that was needed. Raises NodeError."""
+    script = ["sh", "-c", _WRITE, "sh", file.path, f"{file.mode:o}", owner]
+    done = checked(run(script, stdin=file.text.encode(), timeout=30), f"{host.name}: {file.path}")
+    return done.text.strip() == "written"
+
+
+def owner_of(plan: HostsBootstrap, file: HostFile) -> str:
+    """Whom a file belongs to; empty for whoever writes it."""
+    return f"root:{file.group}" if plan.runner is Runner.SYSTEMD else ""
+
+
+# -- certificates ------------------------------------------------------------------------------
+
+
+def certificates(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> tuple[HostFile, ...]:
+    """A member's certificates and keys, made or as the operator brings them.
+
+    Raises:
+        SiteError: a file that the operator brings cannot be read, or the CA cannot be used.
+    """
+    found = _made(member, store) if plan.tls is Tls.MADE else _given(plan.given, member)
+    folder = settings.tls_dir(plan, member)
+    return tuple(
+        HostFile(f"{folder}/{name}", text, 0o640 if name.endswith("-key.pem") else 0o644, plan.account)
+        for name, text in found.items()
+    )
+
+
+def _made(member: MemberPlan, store: PkiStore) -> dict[str, str]:
+    hosts = (member.dialled.strip("[]"), member.name, "localhost", "127.0.0.1", "::1")
+    out: dict[str, str] = {}
+    for kind in ("server", "peer"):
+        pair = store.pair(f"{member.name}-{kind}", Names(member.name, hosts, server=True))
+        out |= {f"{kind}.pem": pair.cert.decode(), f"{kind}-key.pem": pair.key.decode()}
+        out[f"{kind}-ca.pem"] = store.ca().cert.decode()
+    return out
+
+
+def _given(given: GivenTls, member: MemberPlan) -> dict[str, str]:
+    paths = {
+        "server-ca.pem": given.ca,
+        "server.pem": given.cert,
+        "server-key.pem": given.key,
+        "peer-ca.pem": given.peer_ca or given.ca,
+        "peer.pem": given.peer_cert or given.cert,
+        "peer-key.pem": given.peer_key or given.key,
+    }
+    out = {}
+    for name, text in paths.items():
+        path = Path(text.replace("{name}", member.name)).expanduser()
+        try:
+            out[name] = path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "expected PEM text"
+            raise SiteError(f"{path}: {why}: the certificates of {member.name}") from None
+    return out
+
+
+# -- files -------------------------------------------------------------------------------------
+
+
+def lay_certificates(host: Host, plan: HostsBootstrap, member: MemberPlan, store: PkiStore, run: Run) -> str:
+    """Write them. Raises SiteError."""
+    wrote = [
+        file
+        for file in certificates(plan, member, store)
+        if write(host, file, run, owner=owner_of(plan, file))
+    ]
+    folder = settings.tls_dir(plan, member)
+    return f"{host.name}: " + (f"wrote {len(wrote)} files into {folder}" if wrote else "all there already")
+
+
+def lay_files(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> str:
+    """Write configuration file and unit, and have systemd know them. Raises NodeError.
+
+    A file that says already that the cluster is founded stays as it is.
+    """
+    wrote = []
+    config, *units = paper.files(plan, member, cluster, founded=False)
+    after = paper.files(plan, member, cluster, founded=True)[0]
+    if _text_of(host, config.path, run) != after.text and write(
+        host, config, run, owner=owner_of(plan, config)
+    ):
+        wrote.append(config.path)
+    wrote += [unit.path for unit in units if write(host, unit, run, owner="root:root")]
+    if units:
+        name = paper.unit_name(plan, member)
+        checked(run(["systemctl", "daemon-reload"], timeout=60), host.name)
+        checked(run(["systemctl", "enable", "--quiet", name], timeout=60), host.name)
+    return f"{host.name}: " + (f"wrote {', '.join(wrote)}" if wrote else "all there already")
+
+
+def settle_file(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> str:
+    """Have the configuration file say that the cluster exists. Raises NodeError."""
+    config = paper.files(plan, member, cluster, founded=True)[0]
+    if write(host, config, run, owner=owner_of(plan, config)):
+        return f"{host.name}: {config.path} says `existing`"
+    return f"{host.name}: {config.path} says so already"
+
+
+def _text_of(host: Host, path: str, run: Run) -> str:
+    done = run(["cat", "--", path])
+    if done.code and "No such file" not in done.err:
+        raise NodeError(f"{host.name}: {path} cannot be read: {done.err.strip()[-120:]}")
+    return "" if done.code else done.text

@@ -1,0 +1,172 @@
+"""A StatefulSet brought up in a real Kubernetes, TLS included: cut off after every step, it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from etcdtui.config import KubeProfile
+from etcdtui.model.bootstrap import KubeBootstrap, Spread, Tls
+from etcdtui.ops.audit import AuditLog
+from etcdtui.ops.plan import Outcome, Result
+from etcdtui.ops.runner import Phase, Progress
+from etcdtui.ops.store import PlanStore
+from etcdtui.runtime.session import Session
+from etcdtui.sites.build import open_site
+from tests.cli.command import Cli
+from tests.support.kube import PUBLIC_IMAGE, Place, wait_until
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
+
+
+def plan_for(place: Place, tls: Tls = Tls.MADE, image: str = "") -> KubeBootstrap:
+    """Three members; the lab's volumes belong to root, and it has one node."""
+    own = "localhost/etcd-distroless:v3.5.1" if place.kube.lab else PUBLIC_IMAGE
+    return KubeBootstrap(
+        tls=tls,
+        image=image or own,
+        storage="1Gi",
+        spread=Spread.PREFERRED,
+        run_as=0 if place.kube.lab else 1000,
+        cpu="10m",
+        memory="32Mi",
+        settings={"heartbeat-interval": 100, "election-timeout": 1000},
+    )
+
+
+@contextlib.contextmanager
+def session_on(place: Place, root: Path, plan: KubeBootstrap) -> Iterator[Session]:
+    profile = KubeProfile(
+        name="new",
+        context=place.kube.context,
+        namespace=place.name,
+        kubeconfig=Path(place.kube.kubeconfig) if place.kube.kubeconfig else None,
+        bootstrap=plan,
+    )
+    session = Session(
+        open_site(profile),
+        profile="new",
+        refresh=0.5,
+        timeout=2.0,
+        audit=AuditLog(root / "audit.jsonl"),
+        store=PlanStore(root / "plans"),
+    )
+    session.start()
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def run(session: Session, stop_after: int | None = None) -> Result:
+    """Plan and carry out; cut off once that many steps are done."""
+    session.fresh(5)
+    cancel = threading.Event()
+
+    def watch(progress: Progress) -> None:
+        if progress.phase is Phase.DONE and progress.step_index + 1 == stop_after:
+            cancel.set()
+
+    return session.execute(session.prepare("bootstrap"), progress=watch, cancel=cancel)
+
+
+def test_brought_up_however_often_it_is_cut_off(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+    plan = plan_for(place)
+    with session_on(place, tmp_path, plan) as session:
+        steps = len(session.prepare("bootstrap").steps)
+    for done in range(1, steps):
+        with session_on(place, tmp_path, plan) as session:
+            result = run(session, stop_after=done)
+            assert result.outcome is Outcome.CANCELLED, result.message
+    with session_on(place, tmp_path, plan) as session:
+        result = run(session)
+        assert result.outcome is Outcome.DONE, result.message
+        names = {member.name for member in session.fresh(5).members}
+        assert names == {"etcd-0", "etcd-1", "etcd-2"}
+        files = place.get("configmap", "etcd-config")["data"]
+        states = [yaml.safe_load(text)["initial-cluster-state"] for text in files.values()]
+        assert states == ["existing"] * 3
+        pods = {name: pod["metadata"]["uid"] for name, pod in place.pods().items()}
+        # The plans that were cut off are not left behind: this one was their end.
+        assert session.unfinished() == ()
+        # Once more: nothing is changed, no pod is another.
+        result = run(session)
+        assert result.outcome is Outcome.DONE, result.message
+        assert {name: pod["metadata"]["uid"] for name, pod in place.pods().items()} == pods
+        before = place.get("statefulset", "etcd")["metadata"]["generation"]
+        assert before == 1
+
+
+def test_a_claim_of_an_earlier_cluster_is_not_taken(place: Place, tmp_path: Path) -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data-etcd-1"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    place.apply([claim])
+    with session_on(place, tmp_path, plan_for(place, Tls.NONE)) as session:
+        result = run(session)
+    assert result.outcome is Outcome.FAILED
+    assert f"kubectl -n {place.name} delete pvc data-etcd-1" in result.message
+    assert place.get("statefulsets")["items"] == []
+
+
+def test_why_it_does_not_come_is_told_in_words(place: Place, tmp_path: Path) -> None:
+    plan = plan_for(place, Tls.NONE, image="localhost/no-such-etcd:v3.5.1")
+    with session_on(place, tmp_path, plan) as session:
+        result = run(session)
+    assert result.outcome is Outcome.FAILED
+    assert "etcd-0: ErrImagePull" in result.message or "etcd-0: ImagePullBackOff" in result.message
+
+
+def test_from_the_command_line(place: Place, tmp_path: Path) -> None:
+    """``bootstrap --dry-run`` says every step and does nothing; ``--yes`` ends with a healthy cluster."""
+    cli, plan = Cli(tmp_path), plan_for(place, Tls.NONE)
+    kubeconfig = f"kubeconfig: {place.kube.kubeconfig}, " if place.kube.kubeconfig else ""
+    cli.config(
+        f"profiles: {{new: {{kind: kube, {kubeconfig}context: '{place.kube.context}', "
+        f"namespace: {place.name}, bootstrap: {{image: '{plan.image}', run_as: {plan.run_as}, storage: 1Gi, "
+        "cpu: 10m, memory: 32Mi}}}"
+    )
+    done = cli("bootstrap", "new", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "apply the StatefulSet" in done.stdout
+    assert place.get("all")["items"] == []
+    began = time.monotonic()
+    done = cli("bootstrap", "new", "--yes")
+    print(f"healthy and settled after {time.monotonic() - began:.1f} s")
+    assert done.returncode == 0, done.stderr
+    assert cli("status", "new").returncode == 0
+    # What git would apply is what stands there already.
+    rendered = cli("render", "new", "--founded").stdout.replace("policy/v1", place_policy(place))
+    assert "configured" not in place.run(
+        "apply", "--server-side", "--field-manager=etcdtui", "-f", "-", stdin=rendered
+    )
+
+    # Torn down only when the cluster's name is typed; its claims stay unless told otherwise.
+    done = cli("destroy", "new", "--yes")
+    assert (done.returncode, "type the cluster's name, new" in done.stderr) == (3, True)
+    assert len(place.pods()) == 3
+    done = cli("destroy", "new", "--yes", "--override", "new")
+    assert done.returncode == 0, done.stderr
+    assert place.get("all")["items"] == []
+    assert len(place.get("pvc")["items"]) == 3
+    done = cli("bootstrap", "new", "--yes")
+    assert "3 claims of an earlier cluster" in done.stderr
+    done = cli("destroy", "new", "--data", "delete", "--yes", "--override", "new")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: place.get("pvc")["items"] == [], "claims gone", 30)
+
+
+def place_policy(place: Place) -> str:
+    return "policy/v1" if place.kube.served("policy/v1") else "policy/v1beta1"

@@ -1,0 +1,216 @@
+"""A cluster brought up over real sshds, as plain processes: cut off after every step, it goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from etcdtui.config import SshProfile
+from etcdtui.errors import SiteError
+from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, ReleasePlan, Runner, Source, Tls
+from etcdtui.ops.audit import AuditLog
+from etcdtui.ops.plan import Outcome, Result
+from etcdtui.ops.runner import Phase, Progress
+from etcdtui.ops.store import PlanStore
+from etcdtui.runtime.session import Session
+from etcdtui.sites.build import open_site
+from etcdtui.sites.founding import Founding
+from etcdtui.sites.ssh import preflight
+from tests.support.etcd import free_ports
+from tests.support.sshd import USER, keygen, sshds
+from tests.support.tools import etcd as etcd_binary
+
+VERSION = "3.5.1"
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tarball as etcd's releases are, made of a real etcd."""
+    path = tmp_path_factory.mktemp("release") / f"etcd-v{VERSION}-linux-amd64.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+        tar.add(etcd_binary("3.5"), f"etcd-v{VERSION}-linux-amd64/etcd")
+    return path
+
+
+class Stage:
+    """Three names of one machine, and what is brought up there."""
+
+    def __init__(self, root: Path, release: Path, ports: list[int], key: Path) -> None:
+        self.root = root
+        self.members = tuple(
+            MemberPlan(f"n{n}", f"m{n}", "127.0.0.1", *free_ports(2)) for n in range(len(ports))
+        )
+        hosts = "".join(
+            f"Host n{n}\n  HostName 127.0.0.1\n  Port {port}\n  User {USER}\n  IdentityFile {key}\n"
+            for n, port in enumerate(ports)
+        )
+        (root / "ssh_config").write_text(hosts)
+        self.boot = HostsBootstrap(
+            members=self.members,
+            runner=Runner.PROCESS,
+            release=ReleasePlan(VERSION, Source.TARBALL, str(release)),
+            data_dir=f"{root}/data/{{name}}",
+            config_dir=f"{root}/etc",
+            install_dir=f"{root}/opt",
+            settings={"heartbeat-interval": 100},
+        )
+
+    def session(self, boot: HostsBootstrap) -> Session:
+        """A new console on it."""
+        profile = SshProfile(
+            name="new",
+            hosts=tuple(member.host for member in self.members),
+            ssh_config=self.root / "ssh_config",
+            known_hosts=self.root / "known_hosts",
+            sudo=False,
+            bootstrap=boot,
+        )
+        site = open_site(profile)
+        audit, store = AuditLog(self.root / "audit.jsonl"), PlanStore(self.root / "plans")
+        session = Session(site, profile="new", refresh=0.3, timeout=1.0, audit=audit, store=store)
+        session.start()
+        return session
+
+    def pids(self) -> list[int]:
+        return [int((self.root / f"data/{m.name}.pid").read_text()) for m in self.members]
+
+    def end(self) -> None:
+        for file in self.root.glob("data/*.pid"):
+            pid = int(file.read_text() or 0)
+            if pid and psutil.pid_exists(pid) and psutil.Process(pid).name() == "etcd":
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    key = keygen(tmp_path / "key")
+    with sshds(tmp_path, 3, f"SetEnv HOME={tmp_path}") as servers:
+        for server in servers:
+            server.authorize(key)
+        (tmp_path / "known_hosts").write_text("".join(s.known_hosts_line for s in servers))
+        made = Stage(tmp_path, release, [s.port for s in servers], key)
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def run(session: Session, stop_after: int | None = None) -> Result:
+    """Plan and carry out; cut off once that many steps are done."""
+    session.fresh(5)
+    cancel = threading.Event()
+
+    def watch(progress: Progress) -> None:
+        if progress.phase is Phase.DONE and progress.step_index + 1 == stop_after:
+            cancel.set()
+
+    return session.execute(session.prepare("bootstrap"), progress=watch, cancel=cancel)
+
+
+def run_to_its_end(session: Session) -> Result:
+    """Carry it out, again where a machine under load was too slow to be looked at."""
+    for _ in range(3):
+        result = run(session)
+        if result.outcome is Outcome.DONE:
+            break
+    assert result.outcome is Outcome.DONE, result.message
+    return result
+
+
+@pytest.mark.timeout(240)
+def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
+    boot = replace(stage.boot, tls=Tls.MADE)
+    # The release, the certificates, the start; the lab of Kubernetes is cut off after every step.
+    for done in (2, 4, 6):
+        # Every time another console goes on where the last one was cut off.
+        session = stage.session(boot)
+        result = run(session, stop_after=done)
+        session.close()
+        # A machine under load may lose sight of a start; that is one more way of being cut off.
+        assert result.outcome is not Outcome.DONE, result.message
+    session = stage.session(boot)
+    run_to_its_end(session)
+    snapshot = session.fresh(5)
+    assert {member.name for member in snapshot.members} == {"m0", "m1", "m2"}
+    files = sorted((stage.root / "etc").rglob("*.*"))
+    settled, pids = [path.stat().st_mtime_ns for path in files], stage.pids()
+    configs = [path.read_text() for path in files if path.suffix == ".yaml"]
+    assert ['initial-cluster-state: "existing"' in text for text in configs] == [True] * 3
+    # Once more: nothing is written, nothing is started.
+    run_to_its_end(session)
+    session.close()
+    assert [path.stat().st_mtime_ns for path in files] == settled
+    assert stage.pids() == pids
+    assert {f.stat().st_mode & 0o777 for f in (stage.root / "xdg").rglob("*.pem")} == {0o600}
+
+
+def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
+    data = stage.root / "data/m1"
+    data.mkdir(parents=True)
+    (data / "precious").write_text("x")
+    (stage.root / "etc").mkdir()
+    (stage.root / "etc/m2.yaml").write_text("name: somebody's\n")
+    session = stage.session(stage.boot)
+    result = run(session)
+    session.close()
+    assert result.outcome is Outcome.FAILED
+    assert "n1: the data directory is not empty: nothing is overwritten" in result.message
+    assert "n2: the configuration file is there, and not ours" in result.message
+    assert not (stage.root / "opt").exists()
+    assert (stage.root / "etc/m2.yaml").read_text() == "name: somebody's\n"
+
+
+def test_a_tarball_that_is_another_is_refused(stage: Stage) -> None:
+    wrong = replace(stage.boot, release=replace(stage.boot.release, sha256="0" * 64))
+    session = stage.session(wrong)
+    assert isinstance(session.site, Founding)
+    with pytest.raises(SiteError, match=r"its SHA-256 is [0-9a-f]{64}, expected 0{64}"):
+        session.site.carry_out("release", lambda _: None)
+    session.close()
+    assert not (stage.root / "opt").exists()
+
+
+def test_what_the_looks_mean() -> None:
+    def sight(*lines: str, ahead: float = 0.0) -> preflight.Sight:
+        text = "\n".join(("machine Linux x86_64", "data absent", "space 50000000", *lines))
+        return preflight.parse(f"{text}\nclock {1000.0 + ahead:.3f}\n", 1000.0, 1000.2)
+
+    well = preflight.judge({"a": sight(), "b": sight(ahead=1.1), "c": sight("data empty")}, "t", "")
+    assert (well.wrong, well.advice) == ((), ())
+    slow = sight(*(f"fsync 0.0{n % 4}5" for n in range(100)))
+    found = preflight.judge(
+        {
+            "a": sight("taken 2379", ahead=3),
+            "b": sight("data full", "config 1", "token t", "taken 2379"),
+            "c": sight("data full", "config 1", "token other"),
+            "d": sight("machine Linux mips"),
+            "e": sight("space 100"),
+            "f": slow,
+            "g": sight("machine Linux aarch64", "unit 0"),
+        },
+        "t",
+        "etcd-v3.5.1-linux-amd64.tar.gz",
+    )
+    assert found.wrong == (
+        "a: port 2379 is taken: something listens there",
+        "c: the data directory is not empty: nothing is overwritten; move it aside, or name another one",
+        "c: a member of another cluster (other) is there already",
+        "d: etcd is not built for Linux on mips",
+        "e: only 102 kB are free for the data, 300 MB are needed",
+        "g: etcd-v3.5.1-linux-amd64.tar.gz is for amd64, and this is arm64",
+        "g: the unit is there, and not ours: give another `unit`",
+        "the clocks differ: a is 3.0 s ahead of b: leases and certificates need them together",
+    )
+    assert found.advice == (
+        "f: 99 of 100 writes are on disk within 35 ms, etcd wants 10 ms: a slow disk costs elections",
+    )
