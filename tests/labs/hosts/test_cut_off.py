@@ -18,7 +18,6 @@ pytestmark = pytest.mark.timeout(280)
 SEED = 11
 TRIALS = (
     ("systemd", "add-member", "node.prepare"),
-    ("unit", "add-member", "node.start"),
     ("systemd", "replace-member", "node.set-aside"),
     ("process", "replace-member", "node.start"),
     ("static", "rolling-restart", "node.stop"),

@@ -79,7 +79,7 @@ def test_a_restore_that_was_cut_off_is_undone_by_the_next_console(lab: Lab, tmp_
         assert colours(later) == {"red"}
 
 
-@pytest.mark.parametrize("kind", ["systemd", "unit", "static", "process"])
+@pytest.mark.parametrize("kind", ["systemd", "static", "process"])
 def test_a_cluster_is_founded_anew_from_its_survivor_and_grows_back(
     lab: Lab, tmp_path: Path, kind: str
 ) -> None:
