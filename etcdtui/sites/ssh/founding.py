@@ -184,7 +184,7 @@ class SshFounding(SshSite):
                     lambda h, m: laying.lay_certificates(h, self.boot, m, self._store, self._run_of(h))
                 )
             case "files":
-                return self._all(lambda h, m: laying.lay_files(h, self.boot, m, self.name, self._run_of(h)))
+                return self._all(self._lay_files)
             case "start":
                 return self._all(lambda h, _: self.start_node(h.name))
             case "settle":
@@ -224,6 +224,12 @@ class SshFounding(SshSite):
             text = "; ".join(dict.fromkeys(error.message for error in failed))
             raise type(failed[0])(text, failed[0].hint)
         return "; ".join(str(result) for result in results)
+
+    def _lay_files(self, host: Host, member: MemberPlan) -> str:
+        said = laying.lay_files(host, self.boot, member, self.name, self._run_of(host))
+        # What was found out before there was a configuration does not hold any more.
+        host.look(deep=True)
+        return said
 
     def _stop(self, host: Host, member: MemberPlan) -> str:
         if self.boot.runner is Runner.SYSTEMD:

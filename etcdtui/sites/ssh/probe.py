@@ -150,6 +150,8 @@ def parse(text: str) -> Look:
             look.candidates[name] = enabled.startswith("enabled")
         elif process is not None:
             _of_process(process, word, rest)
+    # One that has ended and that nobody has waited for is still listed by its name.
+    look.processes = [p for p in look.processes if not p.state.startswith("Z")]
     return look
 
 

@@ -110,7 +110,7 @@ def _process(look: Look, facts: Facts, stated: Stated) -> tuple[RunState, list[s
             "started by hand" if not stated.pid_file else f"pid file {stated.pid_file}",
         ]
         return RunState.RUNNING, words, process
-    others = [p for p in look.processes if p.data_dir == facts.data_dir]
+    others = [p for p in look.processes if facts.data_dir and p.data_dir == facts.data_dir]
     if others:
         words = [f"pid {others[0].pid}", f"DRIFT: the pid file {stated.pid_file} names another process"]
         return RunState.RUNNING, words, others[0]

@@ -16,6 +16,7 @@ import pytest
 from etcdtui.config import SshProfile
 from etcdtui.errors import SiteError
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, ReleasePlan, Runner, Source, Tls
+from etcdtui.model.cluster import RunState
 from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome, Result
 from etcdtui.ops.runner import Phase, Progress
@@ -23,7 +24,9 @@ from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
 from etcdtui.sites.founding import Founding
-from etcdtui.sites.ssh import preflight
+from etcdtui.sites.ssh import preflight, probe
+from etcdtui.sites.ssh.facts import Facts, Runs, Stated
+from etcdtui.sites.ssh.words import describe
 from tests.support.etcd import free_ports
 from tests.support.sshd import USER, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
@@ -214,3 +217,11 @@ def test_what_the_looks_mean() -> None:
     assert found.advice == (
         "f: 99 of 100 writes are on disk within 35 ms, etcd wants 10 ms: a slow disk costs elections",
     )
+
+
+def test_an_etcd_that_has_ended_is_none_that_runs() -> None:
+    """A zombie keeps its name; while no data directory is known it must not pass for the member."""
+    text = "proc 7\nargv \nstate Z (zombie)\nproc 8\nargv etcd\x1f--name=x\x1f\nstate S (sleeping)\n"
+    assert [process.pid for process in probe.parse(text).processes] == [8]
+    state, words, _ = describe(probe.parse(text), Facts(runs=Runs.PROCESS), Stated(pid_file="/p"), "")
+    assert (state, words) == (RunState.STOPPED, "no etcd runs and no command line is known")
