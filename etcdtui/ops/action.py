@@ -79,7 +79,7 @@ class Action:
     fields: tuple[Field, ...] = ()
     """What is asked first; their values are `Request.options`."""
     group: str = "node"
-    """Heading in menus and help: ``node``, ``members``, ``maintenance``, ``rolling``."""
+    """Heading in menus and help: ``node``, ``members``, ``maintenance``, ``rolling``, ``bring-up``."""
     goes_on: bool = False
     """Whether a plan made again goes on with one that was left unfinished: it counts as its end then."""
 

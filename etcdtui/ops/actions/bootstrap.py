@@ -45,6 +45,6 @@ ACTION = Action(
     mutating=True,
     offered=can_found,
     plan=plan,
-    group="members",
+    group="bring-up",
     goes_on=True,
 )

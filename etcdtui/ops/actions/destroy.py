@@ -49,6 +49,6 @@ ACTION = Action(
             choices=lambda _: (KEEP, DELETE),
         ),
     ),
-    group="members",
+    group="bring-up",
     goes_on=True,
 )
