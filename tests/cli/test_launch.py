@@ -50,8 +50,11 @@ class Console:
     @property
     def pid(self) -> int:
         """The console itself; setsid may have forked to start it."""
-        children = psutil.Process(self.process.pid).children()
-        return next((c.pid for c in children if "etcdtui" in c.cmdline()), self.process.pid)
+        started = psutil.Process(self.process.pid)
+        if not started.cmdline()[0].endswith("setsid"):
+            # Its children are nodes; one that has not become etcd yet still looks like the console.
+            return started.pid
+        return next(c.pid for c in started.children() if "etcdtui" in c.cmdline())
 
     def wait_healthy(self) -> list[int]:
         """Until another terminal's status is healthy; the nodes' process IDs."""
