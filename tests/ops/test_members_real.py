@@ -14,6 +14,7 @@ import pytest
 
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import RunState, State
+from etcdtui.model.quorum import budget
 from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import Mark, PlanStore
 from etcdtui.runtime.session import Session
@@ -76,7 +77,13 @@ def test_a_killed_member_without_its_disk_is_replaced(tmp_path: Path, version: s
         name, old = victim.name, victim.member_id
         site.kill_node(name)
         shutil.rmtree(tmp_path / "c" / name)
-        wait_until(lambda: len(session.snapshot().answers) == 2, "it is missed")
+
+        def missed() -> bool:
+            shot = session.fresh(5)
+            row = shot.find(name)
+            return row is not None and row.state is State.DOWN and budget(shot).healthy == 2
+
+        wait_until(missed, "it is missed")
         plan = prepare(session, "replace-member", name)
         done(session.execute(plan))
         assert members(session) == ["n1", "n2", "n3"]
