@@ -68,10 +68,6 @@ class ActionFlow:
         run(self._app, lambda: self._session.prompts(action.id, row, typed), show, self._refused)
 
     def _plan(self, action: ActionInfo, row: EndpointRow | None, typed: Mapping[str, str]) -> None:
-        def work() -> tuple[Plan, tuple[VerdictInfo, ...]]:
-            plan = self._session.prepare(action.id, row, typed)
-            return plan, tuple(self._session.verdicts(plan))
-
         def failed(error: EtcdtuiError) -> None:
             # What was typed, or left out, can be mended; a guard's refusal cannot.
             if action.fields and isinstance(error, UsageError):
@@ -83,6 +79,20 @@ class ActionFlow:
             self._ask(action, row, typed)
 
         options = change if action.fields else None
+        self._review_plan(lambda: self._session.prepare(action.id, row, typed), failed, options)
+
+    def _review_plan(
+        self,
+        make: Callable[[], Plan],
+        failed: Callable[[EtcdtuiError], None],
+        options: Callable[[], None] | None = None,
+    ) -> None:
+        """Make a plan in the background, ask the guards, and show it for review."""
+
+        def work() -> tuple[Plan, tuple[VerdictInfo, ...]]:
+            plan = make()
+            return plan, tuple(self._session.verdicts(plan))
+
         run(self._app, work, lambda made: self._show_review(*made, options), failed, "etcdtui-prepare")
 
     def settle(self, found: Sequence[UnfinishedInfo]) -> None:
@@ -92,10 +102,6 @@ class ActionFlow:
             return
         from etcdtui.ui.screens.unfinished import Decision, UnfinishedScreen
 
-        def work(left_id: str, how: str) -> tuple[Plan, tuple[VerdictInfo, ...]]:
-            plan = self._session.settle(left_id, how)
-            return plan, tuple(self._session.verdicts(plan))
-
         def decided(decision: Decision | None) -> None:
             if decision is None:
                 self._busy = False
@@ -103,12 +109,7 @@ class ActionFlow:
                 run(self._app, lambda: self._session.forget(decision.left.id), forgotten, self._refused)
             else:
                 left_id, how = decision.left.id, decision.how
-                run(
-                    self._app,
-                    lambda: work(left_id, how),
-                    lambda made: self._show_review(*made),
-                    self._refused,
-                )
+                self._review_plan(lambda: self._session.settle(left_id, how), self._refused)
 
         def forgotten(_: None) -> None:
             self._busy = False
@@ -131,7 +132,7 @@ class ActionFlow:
         self._say(str(error), "warning")
 
     def _show_review(
-        self, plan: Plan, verdicts: tuple[VerdictInfo, ...], options: Callable[[], None] | None = None
+        self, plan: Plan, verdicts: tuple[VerdictInfo, ...], options: Callable[[], None] | None
     ) -> None:
         from etcdtui.ui.modals.review import Review
 

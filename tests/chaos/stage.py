@@ -19,6 +19,7 @@ from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
 from tests.cli.command import Cli
 from tests.sites.local.support import QUICK, wait_until
+from tests.support.etcd import etcdctl
 from tests.support.tools import etcd
 from tests.support.writer import Writer
 
@@ -42,9 +43,7 @@ class Stage:
 
     def etcdctl(self, *args: str, urls: list[str] | None = None) -> str:
         """The real etcdctl's stdout. Raises CalledProcessError."""
-        env = {k: v for k, v in os.environ.items() if not k.startswith("ETCD")} | {"ETCDCTL_API": "3"}
-        argv = [str(etcd("3.5", "etcdctl")), "--endpoints", ",".join(urls or self.urls()), *args]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=20, env=env, check=True).stdout
+        return etcdctl(urls or self.urls(), *args)
 
     def urls(self) -> list[str]:
         """Client URLs of the nodes that have a process."""

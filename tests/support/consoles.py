@@ -12,7 +12,7 @@ from etcdtui.config import ChangeLock
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome, Plan, Result
-from etcdtui.ops.runner import Progress
+from etcdtui.ops.runner import Phase, Progress
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.base import Site
@@ -136,3 +136,15 @@ def cut_off(session: Session, plan: Plan, steps: int, override: str | None = Non
 
 def _into(told: list[str] | None) -> Any:
     return None if told is None else lambda report: told.append(f"{report.phase}: {report.text}")
+
+
+def bring_up(session: Session, stop_after: int | None = None) -> Result:
+    """Plan and carry out; cut off once that many steps are done."""
+    session.fresh(5)
+    cancel = threading.Event()
+
+    def watch(progress: Progress) -> None:
+        if progress.phase is Phase.DONE and progress.step_index + 1 == stop_after:
+            cancel.set()
+
+    return session.execute(session.prepare("bootstrap"), progress=watch, cancel=cancel)

@@ -103,6 +103,13 @@ class Proc:
         self.signal(signal.SIGCONT)
 
 
+def etcdctl(urls: Sequence[str], *args: str, version: str = "3.5") -> str:
+    """Run the real etcdctl on these endpoints; its stdout. Raises CalledProcessError."""
+    argv = [str(etcd_binary(version, "etcdctl")), "--endpoints", ",".join(urls), *args]
+    env = {**{k: v for k, v in os.environ.items() if not k.startswith("ETCD")}, "ETCDCTL_API": "3"}
+    return subprocess.run(argv, capture_output=True, text=True, timeout=30, env=env, check=True).stdout
+
+
 @dataclass
 class EtcdCluster:
     """A cluster of real processes."""
@@ -128,9 +135,9 @@ class EtcdCluster:
         self, *args: str, endpoints: Sequence[str] | None = None, user: str = "", version: str = "3.5"
     ) -> str:
         """Run the real etcdctl; its stdout. Raises CalledProcessError."""
-        argv = [str(etcd_binary(version, "etcdctl")), "--endpoints", ",".join(endpoints or self.urls)]
+        flags: list[str] = []
         if self.tls:
-            argv += [
+            flags += [
                 "--cacert",
                 str(self.tls.ca),
                 "--cert",
@@ -139,10 +146,8 @@ class EtcdCluster:
                 str(self.tls.client_key),
             ]
         if user:
-            argv += ["--user", user]
-        env = {**{k: v for k, v in os.environ.items() if not k.startswith("ETCD")}, "ETCDCTL_API": "3"}
-        done = subprocess.run([*argv, *args], capture_output=True, text=True, timeout=30, env=env, check=True)
-        return done.stdout
+            flags += ["--user", user]
+        return etcdctl(endpoints or self.urls, *flags, *args, version=version)
 
     def wait_healthy(self, count: int | None = None, timeout: float = 20) -> None:
         """Until `count` members (all, by default) serve a linearizable read."""

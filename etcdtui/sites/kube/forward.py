@@ -1,17 +1,14 @@
 """Port-forwards: one unix socket a pod, behind it a websocket to the API server for every connection.
 
-The sockets lie in a directory of mode 0700, because loopback ports are everybody's. A connection that
-breaks ends both sides; whoever dials again gets a new one.
+A connection that breaks ends both sides; whoever dials again gets a new one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import ssl
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from etcdtui.errors import SiteError
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.access import Access
 from etcdtui.sites.kube.websockets import open_websocket
+from etcdtui.sites.sockets import Listener, make_directory
 
 CHUNK = 64 * 1024
 
@@ -46,12 +44,7 @@ class Forward:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._spare: Any = None
-        self._closed = False
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(address))
-        address.chmod(0o600)
-        self._listener.listen(8)
-        threading.Thread(target=self._accept, name=f"forward-{address.name}", daemon=True).start()
+        self._listener = Listener(address, self._serve)
 
     def prepare(self) -> None:
         """Open the websocket of the next connection beforehand; a failure is met when it is wanted."""
@@ -73,23 +66,8 @@ class Forward:
 
     def close(self) -> None:
         """Take no more connections and end those there are."""
-        self._closed = True
-        # A thread that waits in accept() is woken by shutdown, not by close.
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
-        self.address.unlink(missing_ok=True)
-
-    def _accept(self) -> None:
-        while not self._closed:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(
-                target=self._serve, args=(connection,), name=f"carry-{self.address.name}", daemon=True
-            ).start()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
@@ -137,7 +115,7 @@ class Forward:
                 if (waiting or far.fileno() in ready) and not self._receive(near, remote, greeted):
                     return
         except (OSError, ValueError, websocket.WebSocketException) as error:
-            if not self._closed:
+            if not self._listener.closed:
                 self._note(f"the port-forward broke: {clean(str(error), 100)}", lost=False)
 
     def _receive(self, near: socket.socket, remote: Any, greeted: dict[int, bool]) -> bool:
@@ -199,9 +177,7 @@ class Forwards:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: dict[tuple[str, int], Forward] = {}
-        # Short, for the path of a unix socket has room for 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="etcdtui-", dir=_short_place()))
-        self.directory.chmod(0o700)
+        self.directory = make_directory()
 
     def to(self, access: Access, namespace: str, pod: str, port: int) -> Forward:
         """The forward to a pod's port. Raises SiteError when no socket can be made."""
@@ -234,9 +210,3 @@ class Forwards:
             left.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()
-
-
-def _short_place() -> str | None:
-    """``XDG_RUNTIME_DIR`` where there is one; it is the user's alone and short."""
-    place = os.environ.get("XDG_RUNTIME_DIR", "")
-    return place if place and Path(place).is_dir() and len(place) < 60 else None

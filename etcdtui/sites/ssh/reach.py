@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +67,17 @@ class Ways(Protocol):
         ...
 
 
+@contextlib.contextmanager
+def _way_lost() -> Iterator[None]:
+    """What keeps from a host is `WayLost`, what etcd or its port says stays what it is."""
+    try:
+        yield
+    except Unreachable:
+        raise
+    except SiteError as error:
+        raise WayLost(error.message, error.hint) from None
+
+
 class Reach:
     """An `EtcdWriter` whose way is made on the first call and made again when it was lost.
 
@@ -94,35 +106,22 @@ class Reach:
 
     def snapshot(self, timeout: float) -> Iterator[bytes]:
         """See `etcdtui.etcd.api.EtcdReader`."""
-        try:
+        with _way_lost():
             return self._ready(self._ways.carrier(self.target.url)).snapshot(timeout)
-        except Unreachable:
-            raise
-        except SiteError as error:
-            raise WayLost(error.message, error.hint) from None
 
     def close(self) -> None:
         """Close tunnel and channel; does not wait."""
         with self._lock:
             self._closed = True
-            inner, tunnel = self._inner, self._tunnel
-            self._inner = self._tunnel = None
-        if tunnel is not None:
-            tunnel.close()
-        if inner is not None:
-            inner.close()
+        self._renew()
 
     # -- calls -----------------------------------------------------------------------------------
 
     def _guarded(self, name: str, *, reading: bool) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            try:
+            with _way_lost():
                 host = self._ways.carrier(self.target.url)
                 return self._call(host, name, args, kwargs, reading)
-            except Unreachable:
-                raise
-            except SiteError as error:
-                raise WayLost(error.message, error.hint) from None
 
         return call
 
@@ -183,6 +182,7 @@ class Reach:
         return dial(replace(wanted, url=url, address=f"unix:{self._tunnel.path}"))
 
     def _renew(self) -> None:
+        """Give the way up; the next call makes another, unless this endpoint was closed."""
         with self._lock:
             inner, tunnel = self._inner, self._tunnel
             self._inner = self._tunnel = None

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from etcdtui.errors import SiteError
 from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
 from etcdtui.model.severity import Severity
+from etcdtui.sites.sockets import make_directory
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.tls import material_of
-from etcdtui.sites.ssh.tunnel import make_directory
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host

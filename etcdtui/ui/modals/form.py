@@ -65,7 +65,7 @@ class Form(Panel[dict[str, str]]):
         """One line a field."""
         for index, prompt in enumerate(self._prompts):
             with Horizontal(classes="field"):
-                mark = "" if prompt.required else " (optional)" if not prompt.proposal else ""
+                mark = "" if prompt.required or prompt.proposal else " (optional)"
                 yield Label(Content(f"{clean(prompt.label, 32)}{mark}"))
                 choices = _SWITCH if str(prompt.kind) == "bool" else prompt.choices
                 field_id = f"field-{index}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +12,13 @@ import pytest
 from etcdtui.config import SshProfile
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, ReleasePlan, Source, Tls
 from etcdtui.ops.audit import AuditLog
-from etcdtui.ops.plan import Outcome, Result
-from etcdtui.ops.runner import Phase, Progress
+from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
 from tests.labs.hosts.clusters import LabCluster
 from tests.labs.hosts.lab import Lab
+from tests.support.consoles import bring_up
 from tests.support.tools import etcd as etcd_binary
 
 VERSION = "3.5.1"
@@ -64,30 +63,18 @@ def console(lab: Lab, root: Path, boot: HostsBootstrap) -> Session:
     return session
 
 
-def run(session: Session, stop_after: int | None = None) -> Result:
-    """Plan and carry out; cut off once that many steps are done."""
-    session.fresh(5)
-    cancel = threading.Event()
-
-    def watch(progress: Progress) -> None:
-        if progress.phase is Phase.DONE and progress.step_index + 1 == stop_after:
-            cancel.set()
-
-    return session.execute(session.prepare("bootstrap"), progress=watch, cancel=cancel)
-
-
 @pytest.mark.timeout(240)
 def test_from_nothing_under_systemd_and_cut_off_on_the_way(
     lab: Lab, tmp_path: Path, boot: HostsBootstrap
 ) -> None:
     for done in (2, 4, 6):
         session = console(lab, tmp_path, boot)
-        result = run(session, stop_after=done)
+        result = bring_up(session, stop_after=done)
         session.close()
         assert result.outcome is Outcome.CANCELLED, result.message
     session = console(lab, tmp_path, boot)
     began = time.monotonic()
-    result = run(session)
+    result = bring_up(session)
     print(f"went on and was done in {time.monotonic() - began:.1f} s")
     assert result.outcome is Outcome.DONE, result.message
     node = lab.nodes[0]
@@ -98,7 +85,7 @@ def test_from_nothing_under_systemd_and_cut_off_on_the_way(
     assert modes.splitlines() == ["640 root:kv", "640 root:kv", "700 kv:kv"]
     # Once more: nothing is done; the console's other actions work on what stands.
     pid = node.run("pidof", "etcd").strip()
-    result = run(session)
+    result = bring_up(session)
     assert result.outcome is Outcome.DONE, result.message
     assert node.run("pidof", "etcd").strip() == pid
     plan = session.prepare("restart-node", session.fresh(5).find("n2"), {})

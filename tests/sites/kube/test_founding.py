@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +13,12 @@ import yaml
 from etcdtui.config import KubeProfile
 from etcdtui.model.bootstrap import KubeBootstrap, Spread, Tls
 from etcdtui.ops.audit import AuditLog
-from etcdtui.ops.plan import Outcome, Result
-from etcdtui.ops.runner import Phase, Progress
+from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
 from tests.cli.command import Cli
+from tests.support.consoles import bring_up
 from tests.support.kube import PUBLIC_IMAGE, Place, wait_until
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
@@ -64,18 +63,6 @@ def session_on(place: Place, root: Path, plan: KubeBootstrap) -> Iterator[Sessio
         session.close()
 
 
-def run(session: Session, stop_after: int | None = None) -> Result:
-    """Plan and carry out; cut off once that many steps are done."""
-    session.fresh(5)
-    cancel = threading.Event()
-
-    def watch(progress: Progress) -> None:
-        if progress.phase is Phase.DONE and progress.step_index + 1 == stop_after:
-            cancel.set()
-
-    return session.execute(session.prepare("bootstrap"), progress=watch, cancel=cancel)
-
-
 def test_brought_up_however_often_it_is_cut_off(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,10 +72,10 @@ def test_brought_up_however_often_it_is_cut_off(
         steps = len(session.prepare("bootstrap").steps)
     for done in range(1, steps):
         with session_on(place, tmp_path, plan) as session:
-            result = run(session, stop_after=done)
+            result = bring_up(session, stop_after=done)
             assert result.outcome is Outcome.CANCELLED, result.message
     with session_on(place, tmp_path, plan) as session:
-        result = run(session)
+        result = bring_up(session)
         assert result.outcome is Outcome.DONE, result.message
         names = {member.name for member in session.fresh(5).members}
         assert names == {"etcd-0", "etcd-1", "etcd-2"}
@@ -99,7 +86,7 @@ def test_brought_up_however_often_it_is_cut_off(
         # The plans that were cut off are not left behind: this one was their end.
         assert session.unfinished() == ()
         # Once more: nothing is changed, no pod is another.
-        result = run(session)
+        result = bring_up(session)
         assert result.outcome is Outcome.DONE, result.message
         assert {name: pod["metadata"]["uid"] for name, pod in place.pods().items()} == pods
         before = place.get("statefulset", "etcd")["metadata"]["generation"]
@@ -115,7 +102,7 @@ def test_a_claim_of_an_earlier_cluster_is_not_taken(place: Place, tmp_path: Path
     }
     place.apply([claim])
     with session_on(place, tmp_path, plan_for(place, Tls.NONE)) as session:
-        result = run(session)
+        result = bring_up(session)
     assert result.outcome is Outcome.FAILED
     assert f"kubectl -n {place.name} delete pvc data-etcd-1" in result.message
     assert place.get("statefulsets")["items"] == []
@@ -124,7 +111,7 @@ def test_a_claim_of_an_earlier_cluster_is_not_taken(place: Place, tmp_path: Path
 def test_why_it_does_not_come_is_told_in_words(place: Place, tmp_path: Path) -> None:
     plan = plan_for(place, Tls.NONE, image="localhost/no-such-etcd:v3.5.1")
     with session_on(place, tmp_path, plan) as session:
-        result = run(session)
+        result = bring_up(session)
     assert result.outcome is Outcome.FAILED
     assert "etcd-0: ErrImagePull" in result.message or "etcd-0: ImagePullBackOff" in result.message
 

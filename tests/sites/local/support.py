@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ import psutil
 from etcdtui.model.cluster import Node
 from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
+from tests.support.etcd import etcdctl as run_etcdctl
 from tests.support.tools import etcd
 
 QUICK = ("--heartbeat-interval=50", "--election-timeout=500")
@@ -52,15 +51,7 @@ def pids(site: LocalSite) -> list[int]:
 
 
 def etcdctl(site: LocalSite, *args: str) -> str:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("ETCD")}
-    return subprocess.run(
-        [etcd("3.5", "etcdctl"), "--endpoints", ",".join(site.seeds()), *args],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-        env={**environment, "ETCDCTL_API": "3"},
-    ).stdout
+    return run_etcdctl(site.seeds(), *args)
 
 
 def left_over(directory: Path) -> list[int]:

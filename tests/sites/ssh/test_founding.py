@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import tarfile
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, ReleasePlan, Run
 from etcdtui.model.cluster import RunState
 from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome, Result
-from etcdtui.ops.runner import Phase, Progress
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
@@ -27,6 +25,7 @@ from etcdtui.sites.founding import Founding
 from etcdtui.sites.ssh import preflight, probe
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.words import describe
+from tests.support.consoles import bring_up
 from tests.support.etcd import free_ports
 from tests.support.sshd import USER, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
@@ -108,22 +107,10 @@ def stage(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             made.end()
 
 
-def run(session: Session, stop_after: int | None = None) -> Result:
-    """Plan and carry out; cut off once that many steps are done."""
-    session.fresh(5)
-    cancel = threading.Event()
-
-    def watch(progress: Progress) -> None:
-        if progress.phase is Phase.DONE and progress.step_index + 1 == stop_after:
-            cancel.set()
-
-    return session.execute(session.prepare("bootstrap"), progress=watch, cancel=cancel)
-
-
 def run_to_its_end(session: Session) -> Result:
     """Carry it out, again where a machine under load was too slow to be looked at."""
     for _ in range(3):
-        result = run(session)
+        result = bring_up(session)
         if result.outcome is Outcome.DONE:
             break
     assert result.outcome is Outcome.DONE, result.message
@@ -137,7 +124,7 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     for done in (2, 4, 6):
         # Every time another console goes on where the last one was cut off.
         session = stage.session(boot)
-        result = run(session, stop_after=done)
+        result = bring_up(session, stop_after=done)
         session.close()
         # A machine under load may lose sight of a start; that is one more way of being cut off.
         assert result.outcome is not Outcome.DONE, result.message
@@ -164,7 +151,7 @@ def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
     (stage.root / "etc").mkdir()
     (stage.root / "etc/m2.yaml").write_text("name: somebody's\n")
     session = stage.session(stage.boot)
-    result = run(session)
+    result = bring_up(session)
     session.close()
     assert result.outcome is Outcome.FAILED
     assert "n1: the data directory is not empty: nothing is overwritten" in result.message
