@@ -33,6 +33,10 @@ mv -n -- "$from" "$to" && [ -e "$to" ] && [ ! -e "$from" ]
 """
 _SPAWN = """
 log=$1 pidfile=$2; shift 2
+# Another console may have started it a moment ago: its pid must not be lost under ours.
+old=$( [ -n "$pidfile" ] && cat "$pidfile" 2>/dev/null )
+runs=$( [ -n "$old" ] && tr '\\0' '\\n' 2>/dev/null < "/proc/$old/cmdline" )
+if [ -n "$runs" ] && [ "$runs" = "$(printf '%s\\n' "$@")" ]; then echo "$old"; exit 0; fi
 nohup "$@" >> "${log:-/dev/null}" 2>&1 < /dev/null &
 pid=$!
 if [ -n "$pidfile" ]; then echo $pid > "$pidfile"; fi
