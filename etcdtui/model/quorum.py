@@ -63,10 +63,32 @@ def is_healthy_voter(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     An answer by another member, as behind a shared URL, says nothing of this one.
     """
     status = row.reading.status
-    if not row.is_voter or not row.reading.answered or status is None or status.member_id != row.member_id:
+    if not row.is_voter or status is None or not answers_itself(row):
         return False
     seat = (status.raft_term, status.leader)
     return seat == snapshot.leadership and status.cluster_id == snapshot.cluster_id
+
+
+def answers_itself(row: EndpointRow) -> bool:
+    """Whether it is the row's member that answered, and not another one behind its URL."""
+    status = row.reading.status
+    return row.reading.answered and status is not None and status.member_id == row.member_id
+
+
+def why_not_well(snapshot: ClusterSnapshot, row: EndpointRow) -> str:
+    """Why `is_healthy_voter` does not hold of a voter, such as ``is down``; empty when it does."""
+    status = row.reading.status
+    if is_healthy_voter(snapshot, row):
+        return ""
+    if not row.reading.answered or status is None:
+        return f"is {row.state}"
+    if not answers_itself(row):
+        return f"is not heard: member {status.member_id:x} answers at its URL"
+    if status.cluster_id != snapshot.cluster_id:
+        return f"answers for cluster {status.cluster_id:x}"
+    if not status.leader:
+        return "knows no leader"
+    return f"follows {status.leader:x} in term {status.raft_term}, unlike the others"
 
 
 def budget(snapshot: ClusterSnapshot) -> Budget:

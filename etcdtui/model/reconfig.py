@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Member, State
-from etcdtui.model.quorum import is_healthy_voter, quorum_of
+from etcdtui.model.quorum import answers_itself, is_healthy_voter, quorum_of, why_not_well
 from etcdtui.model.text import clean
 
 SETTLED = 5.0
@@ -100,10 +100,6 @@ def _connected(snapshot: ClusterSnapshot) -> tuple[list[EndpointRow], list[Endpo
     return near, far
 
 
-def _names(rows: Iterable[EndpointRow]) -> str:
-    return ", ".join(clean(row.name) for row in rows)
-
-
 def _too_few_connected(snapshot: ClusterSnapshot, needed: int, way_out: str) -> Prediction:
     """The refusal when fewer voters than `needed` have been connected for 5 s."""
     near, far = _connected(snapshot)
@@ -111,7 +107,8 @@ def _too_few_connected(snapshot: ClusterSnapshot, needed: int, way_out: str) -> 
     waits = sorted(0.0 if r.member_id == snapshot.leader_id else settling(snapshot, r) for r in near)
     if len(near) < needed:
         text = f"{len(near)} of {len(near) + len(far)} voters are connected, etcd asks for {needed}"
-        return Prediction(True, UNHEALTHY, f"{text}; out: {_names(far)}" if far else text, way_out)
+        out = "; ".join(f"{clean(row.name)} {why_not_well(snapshot, row)}" for row in far)
+        return Prediction(True, UNHEALTHY, f"{text}; {out}" if far else text, way_out)
     wait = waits[needed - 1] if needed else 0.0
     if wait > 0:
         text = f"etcd asks for {SETTLED:g} s of unbroken connection, {wait:.1f} s are missing"
@@ -171,8 +168,8 @@ def predict_remove(snapshot: ClusterSnapshot, member_id: int) -> Prediction:
     if problem := _not_enough_started(sum(m.started for m in rest), max(1, len(rest))):
         return problem
     row = snapshot.row_of_member(member_id)
-    if row is None or row.state in (State.DOWN, State.UNKNOWN):
-        # Not connected at all: etcd lets it go without counting.
+    if row is None or not (answers_itself(row) or row.state is State.NOT_PERMITTED):
+        # Not connected at all, as far as anybody can tell: etcd lets it go without counting.
         return ALLOWED
     # etcd: (active - 1) < 1 + (voters - 1) / 2 is refused.
     needed = 2 + len(rest) // 2

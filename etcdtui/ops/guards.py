@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node, RunState, State
-from etcdtui.model.quorum import Budget, budget, is_healthy_voter
+from etcdtui.model.quorum import Budget, answers_itself, budget, is_healthy_voter
 from etcdtui.model.text import clean
 from etcdtui.ops.plan import Args, Check, Plan, Step
 
@@ -212,7 +212,7 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     - or it was asked in vain, and so many others answer without a leader that the rest make no quorum;
     - or it was asked in vain and too few processes are left for a quorum in any case.
     """
-    if row.reading.answered or row.state is State.NOT_PERMITTED:
+    if answers_itself(row) or row.state is State.NOT_PERMITTED:
         return False
     if _has_ended(snapshot, row):
         return True

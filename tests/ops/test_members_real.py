@@ -69,7 +69,6 @@ def test_a_cluster_grows_to_five_and_shrinks_to_one(tmp_path: Path, version: str
             session.prepare("scale", None, {"voters": 1})
 
 
-@pytest.mark.skip(reason="refused now and then as if the killed member still answered: not understood yet")
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_killed_member_without_its_disk_is_replaced(tmp_path: Path, version: str) -> None:
