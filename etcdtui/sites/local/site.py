@@ -27,6 +27,9 @@ SETTLE = 0.3
 KILL_WAIT = 5.0
 END_WAIT = 15.0
 """Seconds that a node which was told to stop may take before it is started again."""
+JOIN_TRIES = 3
+NOT_TOLD_IN_TIME = "incompatible with current running cluster"
+"""How etcd ends that is to join when none of its peers told it its version in time (3.4 and 3.5)."""
 FORCE_NEW = ("--force-new-cluster",)
 PATIENCE = 1.0
 """Seconds from SIGTERM to SIGKILL when the whole cluster is stopped.
@@ -145,11 +148,20 @@ class LocalSite(LocalLogs, LocalPlaces, LocalShelves, LocalRestores, LocalReleas
         if before is not None and local.ending() and not process.wait_gone([before], END_WAIT):
             # It had been told to stop; a plan that takes that back must not take it for running.
             before = None
-        if before is None and (errors := self._start(node, SETTLE)):
-            raise errors[node]
+        if before is None:
+            self._start_patiently(node)
         run = local.run()
         what = f"etcd {run.version}, pid {run.pid}" if run else "etcd"
         return f"{node}: runs already ({what})" if before else f"{node}: started ({what})"
+
+    def _start_patiently(self, node: str) -> None:
+        """Start one node, and again, as systemd would, when busy peers did not tell their version in time."""
+        for left in reversed(range(JOIN_TRIES)):
+            if (error := self._start(node, SETTLE).get(node)) is None:
+                return
+            joined = holds_member(self._cluster.node(node).data_dir)
+            if left == 0 or joined or NOT_TOLD_IN_TIME not in str(error):
+                raise error
 
     def describe_force_new(self, node: str) -> str:
         """The exact command line."""
