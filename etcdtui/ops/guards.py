@@ -209,8 +209,9 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     alone is cut off, members that look unwell hold the quorum. A member is out when
 
     - it does not answer and its node's process has ended or is frozen;
-    - or it was asked in vain, and so many others answer without a leader that the rest make no quorum;
     - or it was asked in vain and too few processes are left for a quorum in any case.
+
+    That the others know no leader proves nothing: with its vote they may be about to elect one.
     """
     if answers_itself(row) or row.state is State.NOT_PERMITTED:
         return False
@@ -218,10 +219,6 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
         return True
     if row.state is not State.DOWN:
         return False
-    if snapshot.answers and snapshot.leader_id is None:
-        rest = sum(not v.reading.answered and not _has_ended(snapshot, v) for v in snapshot.voters)
-        if rest < budget(snapshot).quorum:
-            return True
     may_vote = sum(v.reading.answered or not _has_ended(snapshot, v) for v in snapshot.voters)
     return may_vote < budget(snapshot).quorum
 

@@ -132,13 +132,15 @@ def test_a_console_that_is_cut_off_stops_nobody() -> None:
     assert "n2 is down but may still vote" in verdict.reason
 
 
-def test_a_hanging_member_may_be_stopped_when_quorum_is_lost() -> None:
+def test_a_silent_member_may_be_about_to_elect_the_one_that_knows_no_leader() -> None:
     snapshot = picture(
         tuple(member(n) for n in (1, 2, 3)),
         (node(1), node(2), node(3, RunState.STOPPED)),
         {url(1): answer(1, 0), url(2): silent(), url(3): silent()},
     )
-    assert stopping(snapshot, 2).ok
+    verdict = stopping(snapshot, 2)
+    assert (verdict.ok, verdict.overridable) == (False, True)
+    assert "n2 is down but may still vote" in verdict.reason
 
 
 def test_a_waiting_first_member_may_be_stopped_again() -> None:
