@@ -153,10 +153,16 @@ class LocalNode:
         Raises:
             NodeError: a port is taken, or the files or the binary are not usable.
         """
+        # A console that was killed while it started etcd wrote nothing down, and etcd may not listen yet.
+        if (unwritten := process.serving(self.data_dir)) is not None:
+            self._write(Run(unwritten.pid, unwritten.create_time(), version, 0))
+            return None
         for url in (self.spec.client_url, self.spec.peer_url):
-            if ports.taken(ports.port_of(url)):
-                self._adopt(ports.port_of(url), version)
-                return None
+            if ports.taken(port := ports.port_of(url)):
+                raise NodeError(
+                    f"{self.name}: port {port} of 127.0.0.1 is taken by {clean(str(ports.holder(port)), 80)}",
+                    f"end that process, or move {self._directory} aside for a new cluster on other ports",
+                )
         self._check_files(argv[0])
         try:
             logs.rotate(self.log)
@@ -185,17 +191,6 @@ class LocalNode:
             process.send(found, SIGTERM)
             # A frozen process acts on SIGTERM only once it goes on; systemd does the same.
             process.send(found, SIGCONT)
-
-    def _adopt(self, port: int, version: str) -> None:
-        """Take over an etcd that runs on our data directory but was not written down."""
-        who = ports.holder(port)
-        if who.pid is None or not process.serves(who.command, self.data_dir):
-            raise NodeError(
-                f"{self.name}: port {port} of 127.0.0.1 is taken by {clean(str(who), 80)}",
-                f"end that process, or move {self._directory} aside for a new cluster on other ports",
-            )
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._write(Run(who.pid, psutil.Process(who.pid).create_time(), version, 0))
 
     def _check_files(self, binary: str) -> None:
         if not os.access(binary, os.X_OK):

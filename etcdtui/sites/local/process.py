@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -106,12 +108,22 @@ def find(run: Run, data_dir: Path) -> psutil.Process | None:
 
 
 def serves(command: Sequence[str], data_dir: Path) -> bool:
-    """Whether a command line is that of an etcd on that data directory."""
+    """Whether a command line is that of an etcd on that data directory; an ending process has none."""
     wanted = str(data_dir)
-    return any(
-        argument == f"--data-dir={wanted}" or (argument == "--data-dir" and value == wanted)
-        for argument, value in zip(command, [*command[1:], ""], strict=True)
-    )
+    if f"--data-dir={wanted}" in command:
+        return True
+    return any(flag == "--data-dir" and value == wanted for flag, value in itertools.pairwise(command))
+
+
+def serving(data_dir: Path) -> psutil.Process | None:
+    """A living etcd of this machine on that data directory, found among all processes; None without one."""
+    for found in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            command = found.cmdline()
+            # A tool that works on the directory, such as ``etcdutl snapshot restore``, begins with a word.
+            if command[1:2] and command[1].startswith("-") and serves(command, data_dir) and lives(found):
+                return found
+    return None
 
 
 def exit_code(run: Run) -> int | None:

@@ -19,8 +19,9 @@ import pytest
 from etcdtui.errors import NodeError, SiteError, UsageError
 from etcdtui.model.cluster import RunState
 from etcdtui.sites.base import HasNodes, Killable, Logged, Site, Startable
+from etcdtui.sites.local import process
 from etcdtui.sites.local.demo import attach_demo, open_demo
-from etcdtui.sites.local.ports import port_of
+from etcdtui.sites.local.ports import port_of, taken
 from tests.sites.local.support import (
     QUICK,
     demo,
@@ -206,6 +207,24 @@ def test_a_process_nobody_wrote_down_is_adopted(tmp_path: Path) -> None:
         other = open_demo(tmp_path)
         assert node(other, "n1").pid == pid
         assert other.started_here == ()
+
+
+def test_a_process_nobody_wrote_down_is_adopted_before_it_listens(tmp_path: Path) -> None:
+    """The next console may come so soon that the one etcd has not opened its ports yet."""
+    with demo(tmp_path, 1) as site:
+        wait_healthy(site)
+        own = node(site, "n1")
+        argv = shlex.split(site.describe_start("n1"))
+        site.stop_node("n1", 10)
+        child, _ = process.spawn(argv, tmp_path / "n1.log", tmp_path / "n1")
+        os.kill(child.pid, signal.SIGSTOP)
+        try:
+            assert not any(taken(port_of(url)) for url in (*own.client_urls, *own.peer_urls))
+            site.start_node("n1")
+            assert node(site, "n1").pid == child.pid
+        finally:
+            os.kill(child.pid, signal.SIGCONT)
+        wait_healthy(site)
 
 
 def test_frozen_is_shown_and_can_be_stopped(tmp_path: Path) -> None:

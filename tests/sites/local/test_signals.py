@@ -77,7 +77,8 @@ def test_a_signal_in_the_middle_of_the_launch_leaves_no_process(tmp_path: Path, 
         # The moment is the point here: each delay meets the launch at another place.
         time.sleep(delay_ms / 1000)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) in (143, -signal.SIGTERM)
+        code = process.wait(15)
+        assert code in (143, -signal.SIGTERM), process.stderr.read() if process.stderr else ""
         assert left_over(tmp_path) == []
 
 
