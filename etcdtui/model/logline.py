@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 # etcd 3.4's own format: ``2024-01-01 00:00:00.000000 C | etcdmain: listen tcp ...``.
 _CAPNSLOG = re.compile(r"^(\d{4}-\d\d-\d\d [\d:.]+) ([A-Z]) \| (.*)$")
+_STAMP = re.compile(r"(?:\"ts\":\"|^)(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)")
 _CAPNS = {"C": "fatal", "E": "error", "W": "warn", "N": "info", "I": "info", "D": "debug", "T": "debug"}
 
 
@@ -38,6 +39,12 @@ def read_line(raw: str) -> LogLine:
     if match := _CAPNSLOG.match(raw):
         return LogLine(_clock(match[1]), _CAPNS.get(match[2], ""), match[3])
     return LogLine("", "", raw)
+
+
+def stamp_of(raw: str) -> str:
+    """When a line was written, as it says itself: ``YYYY-MM-DD HH:MM:SS``; empty when it does not."""
+    found = _STAMP.search(raw)
+    return f"{found[1]} {found[2]}" if found else ""
 
 
 def _clock(stamp: str) -> str:

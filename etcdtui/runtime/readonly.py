@@ -8,7 +8,8 @@ from etcdtui.etcd.api import EtcdWriter, ReadOnlyEtcd
 from etcdtui.sites.base import Site
 
 _READS = (
-    "nodes", "log_tail", "log_follow", "log_previous", "on_change", "news", "note", "findings", "examine",
+    "nodes", "log_tail", "log_from", "log_follow", "log_previous", "on_change", "news", "note", "findings",
+    "examine",
 )  # fmt: skip
 
 

@@ -159,6 +159,15 @@ class Logged(Protocol):
         """The last lines of the node's log, oldest first; untrusted text."""
         ...
 
+    def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
+        """The first lines written at a moment or later, oldest first; untrusted text.
+
+        Args:
+            moment: ``YYYY-MM-DD HH:MM:SS`` as the clock of the node and its log's own lines have it.
+            lines: how many at most.
+        """
+        ...
+
     def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
         """New lines as they come, until `stop()` is true; untrusted text."""
         ...

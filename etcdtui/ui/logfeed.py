@@ -13,6 +13,8 @@ RING = 20_000
 """Lines kept; older ones are let go."""
 TAIL = 500
 """Lines shown from before the log was opened."""
+FROM = RING // 2
+"""Lines shown from a moment on before what is new: they stay while as many come."""
 
 
 class LogSource(Protocol):
@@ -22,23 +24,38 @@ class LogSource(Protocol):
         """The last lines."""
         ...
 
+    def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
+        """The first lines from a moment on."""
+        ...
+
     def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
         """New lines until `stop()`."""
         ...
 
 
 class LogFeed:
-    """Reads one node's log in a daemon thread until closed."""
+    """Reads one node's log in a daemon thread until closed.
 
-    def __init__(self, source: LogSource, node: str) -> None:
+    Args:
+        moment: where to begin, ``YYYY-MM-DD HH:MM:SS`` by the log's own clock; a little before its end
+            when empty.
+    """
+
+    def __init__(self, source: LogSource, node: str, moment: str = "") -> None:
         self._source = source
         self._node = node
+        self.moment = moment
         self._lines: deque[str] = deque(maxlen=RING)
         self._lock = threading.Lock()
         self._closed = False
         self.error = ""
         """Why there are no more lines; empty while there may be."""
         threading.Thread(target=self._read, name=f"etcdtui-log-{node}", daemon=True).start()
+
+    def again(self, moment: str) -> LogFeed:
+        """The same log from a moment on; this feed is closed."""
+        self.close()
+        return LogFeed(self._source, self._node, moment)
 
     def take(self) -> list[str]:
         """The lines that came since the last call."""
@@ -52,9 +69,9 @@ class LogFeed:
 
     def _read(self) -> None:
         try:
-            tail = self._source.log_tail(self._node, TAIL)
+            before = self._before()
             with self._lock:
-                self._lines.extend(tail)
+                self._lines.extend(before)
             for line in self._source.log_follow(self._node, lambda: self._closed):
                 with self._lock:
                     self._lines.append(line)
@@ -63,3 +80,12 @@ class LogFeed:
             self.error = "the log has ended"
         except EtcdtuiError as error:
             self.error = error.message
+
+    def _before(self) -> list[str]:
+        """The lines there are already."""
+        if not self.moment:
+            return list(self._source.log_tail(self._node, TAIL))
+        lines = list(self._source.log_from(self._node, self.moment, FROM))
+        if len(lines) == FROM:
+            lines.append(f"-- {FROM} lines from {self.moment} on; those up to now are left out --")
+        return lines

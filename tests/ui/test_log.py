@@ -7,7 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import pytest
+
+from etcdtui.errors import UsageError
+from etcdtui.model.logline import stamp_of
 from etcdtui.ui.logfeed import RING
+from etcdtui.ui.moment import parse_moment
 from etcdtui.ui.screens.log import LogScreen
 from etcdtui.ui.widgets.logview import LogView
 from tests.ui.pilot import console, screen_text, shows, until
@@ -27,6 +32,9 @@ class Source:
 
     def log_tail(self, node: str, lines: int) -> tuple[str, ...]:
         return self.lines[-lines:]
+
+    def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
+        return tuple(line for line in self.lines if stamp_of(line) >= moment)[:lines]
 
     def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
         given, began = 0, time.monotonic()
@@ -67,6 +75,38 @@ async def test_a_log_is_followed_filtered_and_searched() -> None:
         await pilot.press("escape")
         await until(pilot, source.stopped.is_set)
         assert not isinstance(app.screen, LogScreen)
+
+
+async def test_a_log_is_read_from_a_time_on() -> None:
+    lines = tuple(JSON.replace("10:00", f"{h:02}:{m:02}") for h in (9, 10) for m in range(60))
+    source = Source(lines)
+    async with console(session(source), (80, 24)) as (app, pilot):
+        await pilot.press("v")
+        await shows(app, pilot, "120 lines")
+        await pilot.press("t", *"9:58", "enter")
+        text = await shows(app, pilot, "62 lines · from 2026-01-01 09:58:00 · standing still")
+        assert "09:58:00.123 ▲ slow" in text
+        assert "10:59:00" not in text
+        source.more.append("a new one")
+        await shows(app, pilot, "63 lines")
+        await pilot.press("t", *(["backspace"] * 30), *"-1m", "enter")
+        await shows(app, pilot, "2 lines · from 2026-01-01 10:58:00")
+        await pilot.press("t", *(["backspace"] * 30), *"25:00", "enter")
+        await shows(app, pilot, "'25:00' is no time", "2 lines")
+        await pilot.press("t", *(["backspace"] * 30), "enter")
+        await shows(app, pilot, "120 lines · following")
+
+
+def test_a_typed_time_is_the_last_one_before_the_newest_line() -> None:
+    newest = "2026-03-01 00:10:00"
+    assert parse_moment("00:05", newest) == "2026-03-01 00:05:00"
+    assert parse_moment("23:50:10", newest) == "2026-02-28 23:50:10"
+    assert parse_moment("2026-02-27", newest) == "2026-02-27 00:00:00"
+    assert parse_moment("2026-02-27T7:30", newest) == "2026-02-27 07:30:00"
+    assert parse_moment("-2h", newest) == "2026-02-28 22:10:00"
+    for wrong in ("", "later", "12:61", "2026-02-30", "-2w"):
+        with pytest.raises(UsageError, match="is no time"):
+            parse_moment(wrong, newest)
 
 
 async def test_ten_thousand_lines_a_second_leave_the_console_quick() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from etcdtui.errors import NodeError
 from etcdtui.sites.kube.api import ApiError
@@ -36,6 +37,21 @@ class KubeLogs(KubeBase):
             if "previous terminated container" in error.message:
                 return ()
             raise
+
+    def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
+        """The first lines from a moment on; the clock of a container is UTC.
+
+        Raises:
+            NodeError: as of `log_tail`.
+        """
+        link = self.link()
+        since = f"{moment.replace(' ', 'T')}Z"
+        query: dict[str, str | int] = {"container": self.picture().etcd.container, "sinceTime": since}
+        try:
+            found = islice(link.api.lines(f"{link.core}/pods/{node}/log", query, 10.0), lines)
+            return tuple(line.decode(errors="replace") for line in found)
+        except ApiError as error:
+            raise NodeError(f"{node}: {error.message}", error.hint) from None
 
     def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
         """New lines as they come, until `stop()` or the container ends.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from etcdtui.model.logline import stamp_of
 from etcdtui.model.text import clean
 
 ROTATE_ABOVE = 16 * 1024 * 1024
@@ -43,6 +44,26 @@ def tail(path: Path, lines: int) -> tuple[str, ...]:
             position = stream.seek(position - step)
             data = stream.read(step) + data
     return tuple(line.decode("utf-8", "replace") for line in data.splitlines()[-lines:])
+
+
+def since(path: Path, moment: str, lines: int) -> tuple[str, ...]:
+    """The first `lines` lines from a moment (``YYYY-MM-DD HH:MM:SS``) on, as the lines' own stamps say.
+
+    A line without a stamp goes with the one before it. The log set aside by `rotate` comes first.
+    Raises OSError.
+    """
+    found: list[str] = []
+    for file in (path.with_name(path.name + ".1"), path):
+        if not file.exists():
+            continue
+        with file.open("rb") as stream:
+            for raw in stream:
+                line = raw.decode("utf-8", "replace").rstrip("\r\n")
+                if found or stamp_of(line) >= moment:
+                    found.append(line)
+                if len(found) >= lines:
+                    return tuple(found)
+    return tuple(found)
 
 
 def follow(path: Path, stop: Callable[[], bool]) -> Generator[str, None, None]:

@@ -26,6 +26,18 @@ class LocalLogs:
         except OSError as error:
             raise NodeError(f"{node}: {local.log}: {error.strerror}") from None
 
+    def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
+        """The first lines of the node's log from a moment on, the log set aside before it included.
+
+        Raises:
+            NodeError: the log cannot be read.
+        """
+        local = self._cluster.node(node)
+        try:
+            return logs.since(local.log, moment, lines)
+        except OSError as error:
+            raise NodeError(f"{node}: {local.log}: {error.strerror}") from None
+
     def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
         """New lines as they come, across a rotation, until `stop()` is true; untrusted text.
 

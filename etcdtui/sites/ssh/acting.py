@@ -61,6 +61,12 @@ class SshActing:
 
         return logs.tail(self._host(node), lines)
 
+    def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
+        """The first lines of its log from a moment on; untrusted text."""
+        from etcdtui.sites.ssh import logs
+
+        return logs.since(self._host(node), moment, lines)
+
     def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
         """New lines of its log; untrusted text."""
         from etcdtui.sites.ssh import logs

@@ -16,19 +16,50 @@ from etcdtui.sites.ssh.shell import checked
 _CRI = re.compile(r"^\S+ (?:stdout|stderr) [FP] ")
 # What systemd says of a unit in its journal.
 _MANAGER = re.compile(r"^(\S+\.service: |(Start|Stopp)(ing|ed) |Failed to start )")
-_POD = """
+_FIND = """
 f=$(ls -t /var/log/pods/*_etcd-*/etcd/*.log 2>/dev/null | head -n 1)
 if [ -z "$f" ]; then echo 'no log of an etcd container in /var/log/pods' >&2; exit 1; fi
-exec tail "$@" "$f"
 """
+_POD = _FIND + 'exec tail "$@" "$f"'
+# The first lines whose own stamp is that moment or a later one; a line without goes with the one before.
+_FROM = r"""
+[ -r "$f" ] || { echo "$f cannot be read" >&2; exit 1; }
+awk -v from="$1" '
+found { print; next }
+{
+    line = $0
+    if (match(line, /"ts":"[0-9]/)) line = substr(line, RSTART + 6)
+    line = substr(line, 1, 19)
+    sub(/T/, " ", line)
+    if (line ~ /^[0-9][0-9][0-9][0-9]-/ && line >= from) { found = 1; print }
+}' "$f" | head -n "$2"
+"""
+_JOURNAL_FROM = 'journalctl --no-pager -q -o cat -u "$1" --since "$2" | head -n "$3"'
 
 
 def tail(host: Host, lines: int) -> tuple[str, ...]:
     """The last lines, oldest first; untrusted text. Raises SiteError."""
     if not host.detected:
         host.look()
-    done = host.shell.elevated(_command(host, lines, follow=False))
-    text = checked(done, f"{host.name}: its log").text
+    return _read(host, _command(host, lines, follow=False))
+
+
+def since(host: Host, moment: str, lines: int) -> tuple[str, ...]:
+    """The first lines from a moment of the host's clock on; untrusted text. Raises SiteError."""
+    if not host.detected:
+        host.look()
+    facts = host.facts
+    if facts.runs is Runs.SYSTEMD:
+        argv = [_JOURNAL_FROM, "sh", facts.unit, moment, str(lines)]
+    elif facts.runs is Runs.STATIC_POD:
+        argv = [_FIND + _FROM, "sh", moment, str(lines)]
+    else:
+        argv = ["f=$3; " + _FROM, "sh", moment, str(lines), _file(host)]
+    return _read(host, ["sh", "-c", *argv])
+
+
+def _read(host: Host, argv: list[str]) -> tuple[str, ...]:
+    text = checked(host.shell.elevated(argv), f"{host.name}: its log").text
     if not text.strip() and host.facts.runs is Runs.SYSTEMD and not host.shell.can_be_root_silently():
         raise NodeError(
             f"{host.name}: {host.link.hop.user} may not read the journal of {host.facts.unit}",
@@ -61,8 +92,12 @@ def _command(host: Host, lines: int, *, follow: bool) -> list[str]:
     more = ["-n", str(lines), *(["-F"] if follow else [])]
     if facts.runs is Runs.STATIC_POD:
         return ["sh", "-c", _POD, "sh", *more]
-    if facts.log_file:
-        return ["tail", *more, "--", facts.log_file]
+    return ["tail", *more, "--", _file(host)]
+
+
+def _file(host: Host) -> str:
+    if host.facts.log_file:
+        return host.facts.log_file
     raise NodeError(f"{host.name}: it is not known where its log is", "state `log_file` in the profile")
 
 

@@ -9,15 +9,22 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from etcdtui.errors import UsageError
 from etcdtui.model.text import clean
 from etcdtui.ui.logfeed import LogFeed
+from etcdtui.ui.moment import EXAMPLES, parse_moment
 from etcdtui.ui.prose import prose
 from etcdtui.ui.spans import Span
 from etcdtui.ui.widgets.logview import LogView
 
 DRAW = 0.2
 """Seconds between two looks at what has come: the pace of the log is not that of the screen."""
-HINT = "f filter · / search, n N next · space follow · j k h l move · Esc close"
+HINT = "f filter · / search, n N · t from a time · space follow · j k h l · Esc close"
+_PLACEHOLDERS = {
+    "filter": "show only lines with these words",
+    "search": "search upwards",
+    "time": f"from that time on: {EXAMPLES}; nothing: its end",
+}
 
 
 class LogScreen(ModalScreen[None]):
@@ -36,6 +43,7 @@ class LogScreen(ModalScreen[None]):
         Binding("escape", "leave", "close", show=False),
         Binding("f", "ask('filter')", "filter", show=False),
         Binding("slash", "ask('search')", "search", show=False),
+        Binding("t", "ask('time')", "from a time", show=False),
         Binding("n", "find(True)", show=False),
         Binding("N", "find(False)", show=False),
         Binding("space", "follow", show=False),
@@ -88,6 +96,7 @@ class LogScreen(ModalScreen[None]):
         shown, kept = view.counts
         words = [f"{shown} of {kept} lines" if self._filter else f"{kept} lines"]
         words += [f"filter: {clean(self._filter, 30)}"] if self._filter else []
+        words += [f"from {self._feed.moment}"] if self._feed.moment else []
         words += ["following" if view.following else "standing still"]
         spans = [Span(f"log of {self._node}  ", "title"), Span(" · ".join(words), "dim")]
         if self._feed.error:
@@ -98,8 +107,8 @@ class LogScreen(ModalScreen[None]):
         """Open the field for a filter or for what is searched."""
         self._asking = what
         field = self.query_one(Input)
-        field.placeholder = "show only lines with these words" if what == "filter" else "search upwards"
-        field.value = self._filter if what == "filter" else self._search
+        field.placeholder = _PLACEHOLDERS[what]
+        field.value = {"filter": self._filter, "search": self._search}.get(what, self._feed.moment)
         field.display = True
         # At once, not with the next message: what is typed on belongs into the field.
         self.set_focus(field)
@@ -119,6 +128,21 @@ class LogScreen(ModalScreen[None]):
         if self._asking == "search":
             self._search = event.value
             self.action_find(True)
+        elif self._asking == "time":
+            self._begin(event.value)
+
+    def _begin(self, typed: str) -> None:
+        """Show the log from a time on, standing there; its end again when nothing was typed."""
+        view = self.query_one(LogView)
+        try:
+            moment = parse_moment(typed, view.newest) if typed.strip() else ""
+        except UsageError as error:
+            self._hint(str(error))
+            return
+        self._feed = self._feed.again(moment)
+        view.clear(following=not moment)
+        self._hint(HINT)
+        self._title()
 
     def _shut(self) -> None:
         self.set_focus(self.query_one(LogView))

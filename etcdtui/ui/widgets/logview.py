@@ -8,7 +8,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from etcdtui.model.logline import read_line
+from etcdtui.model.logline import read_line, stamp_of
 from etcdtui.model.text import clean
 from etcdtui.ui.logfeed import RING
 from etcdtui.ui.spans import Line, Span
@@ -52,6 +52,19 @@ class LogView(ScrollView, can_focus=True):
         elif dropped:
             self.scroll_to(y=max(0, self.scroll_y - dropped), animate=False, force=True)
         self.refresh()
+
+    def clear(self, *, following: bool) -> None:
+        """Forget all lines."""
+        self._all, self._shown, self._marked = [], [], None
+        self.following = following
+        self._resize()
+        self.scroll_to(y=0, animate=False, force=True)
+        self.refresh()
+
+    @property
+    def newest(self) -> str:
+        """When the newest line that says so was written; empty when none does."""
+        return next((stamp for line in reversed(self._all) if (stamp := stamp_of(line))), "")
 
     def filter(self, words: str) -> None:
         """Show only the lines with all of these words."""

@@ -14,6 +14,7 @@ import yaml
 
 from etcdtui.errors import EtcdtuiError, SiteError
 from etcdtui.model.cluster import State
+from etcdtui.model.logline import stamp_of
 from etcdtui.sites.kube.site import KubeSite
 from tests.cli.command import Cli
 from tests.sites.kube.support import console_on, site_on, where
@@ -117,6 +118,10 @@ def test_log_tail_follow_and_the_run_before(three: Place) -> None:
     with site_on(three) as site:
         assert any("etcd-version" in line for line in site.log_tail("etcd-0", 500))
         assert site.log_previous("etcd-0", 10) == ()
+        stamps = [stamp_of(line) for line in site.log_tail("etcd-0", 500)]
+        assert stamp_of(site.log_from("etcd-0", stamps[0], 3)[0]) == stamps[0]
+        assert len(site.log_from("etcd-0", stamps[0], 3)) == 3
+        assert site.log_from("etcd-0", "2999-01-01 00:00:00", 3) == ()
         got: list[str] = []
         follower = threading.Thread(
             target=lambda: got.extend(site.log_follow("etcd-0", lambda: bool(got))), daemon=True

@@ -18,6 +18,7 @@ import pytest
 
 from etcdtui.errors import NodeError, SiteError, UsageError
 from etcdtui.model.cluster import RunState
+from etcdtui.model.logline import stamp_of
 from etcdtui.sites.base import HasNodes, Killable, Logged, Site, Startable
 from etcdtui.sites.local import process
 from etcdtui.sites.local.demo import attach_demo, open_demo
@@ -410,6 +411,10 @@ def test_log_is_read_and_followed(tmp_path: Path) -> None:
     with demo(tmp_path, 1) as site:
         wait_healthy(site)
         assert len(site.log_tail("n1", 5)) == 5
+        everything = site.log_from("n1", "2000-01-01 00:00:00", 10_000)
+        middle = stamp_of(everything[-1])
+        assert site.log_from("n1", middle, 3)[0] == next(x for x in everything if stamp_of(x) == middle)
+        assert site.log_from("n1", "2999-01-01 00:00:00", 10) == ()
         enough = threading.Event()
         lines: list[str] = []
 
