@@ -84,18 +84,19 @@ class KubeBase:
     def way_trouble(self) -> str:
         """Why the way to every pod is lost: the API server does not answer either; empty when it does.
 
-        Asked when a member was silent; blocks for at most `PROBE` seconds.
+        Asked when a member was silent or its connection broke; blocks for at most `PROBE` seconds.
         """
-        link = self._link
+        link, asked = self._link, time.monotonic()
         if link is None:
             return ""
         with self._probing:
-            if not self._trouble and time.monotonic() - self._probed > PROBE:
+            # What it answered before that tells nothing.
+            if not self._trouble and self._probed < asked:
+                self._probed = time.monotonic()
                 try:
                     link.api.get("/version", timeout=PROBE)
                 except SiteError as error:
                     self._trouble = error.message
-                self._probed = time.monotonic()
             return self._trouble
 
     def picture(self) -> Picture:

@@ -34,6 +34,11 @@ def site_on(place: Place, **more: Any) -> Iterator[KubeSite]:
         site.close()
 
 
+def names(place: Place) -> list[str]:
+    """The members, as etcdctl in a pod names them."""
+    return sorted(m["name"] for m in place.members())
+
+
 class Console:
     """A session and what it showed."""
 
