@@ -17,7 +17,8 @@ test: $(DEV) tools
 
 # On real hosts under systemd and on a real Kubernetes: root, Debian 12 and some minutes to build them once.
 test-labs: $(DEV) tools lab-hosts lab-kube
-	$(BIN)/python -m pytest -m "hosts or kube"
+	$(BIN)/python -m pytest -m hosts
+	$(BIN)/python -m pytest -m kube -n $(JOBS) --dist loadfile
 
 check: lint test
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.reading import OurPoll, RawFanOut, interleaved, pair_ratio
 from bench.result import Row, at_most, bound, faster
 from etcdtui.runtime.session import Session
-from etcdtui.sites.kube.link import Where
+from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.site import KubeSite
 from tests.labs.kube import settings
 from tests.support.kube import Kube, Place, namespace

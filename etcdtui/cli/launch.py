@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from etcdtui.cli.printing import complain
 from etcdtui.cli.target import ask_password, choose, local, read_config, settings_for
-from etcdtui.config import Config, LocalProfile, Profile, SshProfile, UiSettings
+from etcdtui.config import Config, KubeProfile, LocalProfile, Profile, SshProfile, UiSettings
 from etcdtui.errors import UsageError
 from etcdtui.model.text import plural
 from etcdtui.runtime import quitting
@@ -51,9 +51,9 @@ def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
         raise UsageError("the console needs a terminal", hint)
     with quitting.asked_by_signal():
         try:
-            asker = _asker(profile)
-            opening = open_for_console(profile, ask=ask_password(), asker=asker)
-            code = _run(opening, profile, settings, asker)
+            code, other = _open(profile, settings)
+            if other is not None and not quitting.received():
+                code, _ = _open(other, settings)
         except quitting.Quit:
             code = 0
         except (OSError, termios.error):
@@ -62,6 +62,13 @@ def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
                 raise
             code = 0
         return 128 + quitting.received() if quitting.received() else code
+
+
+def _open(profile: Profile, settings: UiSettings) -> tuple[int, Profile | None]:
+    """One console; its exit code, and the profile to open next where the operator chose another."""
+    asker = _asker(profile)
+    opening = open_for_console(profile, ask=ask_password(), asker=asker, chooser=asker)
+    return _run(opening, profile, settings, asker), opening.instead()
 
 
 def _finish(opening: Opening) -> None:
@@ -73,7 +80,7 @@ def _finish(opening: Opening) -> None:
 
 def _asker(profile: Profile) -> ConsoleAsker | None:
     """Asks on the screen, for profiles that may have something to ask."""
-    if not isinstance(profile, SshProfile):
+    if not isinstance(profile, SshProfile | KubeProfile):
         return None
     from etcdtui.ui.asking import ConsoleAsker
 

@@ -142,6 +142,11 @@ def _target(command: Parser, *, timeout: bool = True) -> None:
     group.add_argument("--context", metavar="CTX", help="context of the kubeconfig")
     group.add_argument("-n", "--namespace", metavar="NS", help="with --context: namespace")
     group.add_argument("--statefulset", metavar="NAME", help="with --context: the StatefulSet")
+    group.add_argument(
+        "--static-pods",
+        action="store_true",
+        help="with --context: the static pods of kubeadm's control plane",
+    )
     group.add_argument("--tls-secret", metavar="NAME", help="with --context: Secret with CA and certificate")
 
 

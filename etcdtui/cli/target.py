@@ -61,7 +61,7 @@ def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] 
         raise UsageError(f"{given[0]} and {given[1]} name two clusters", "give one of them")
     _only_with(args, ("dir",), "--local", args.local)
     _only_with(args, ("jump",), "--ssh", getattr(args, "ssh", None))
-    _only_with(args, ("namespace", "statefulset", "tls_secret"), "--context", args.context)
+    _only_with(args, ("namespace", "statefulset", "static_pods", "tls_secret"), "--context", args.context)
     if args.profile:
         _only_with(args, _PLAIN, "--endpoints", None)
         return by_name(args.profile, config)
@@ -78,20 +78,28 @@ def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] 
 
 def _kube(args: argparse.Namespace) -> KubeProfile:
     """A StatefulSet of the command line."""
+    if args.statefulset and args.static_pods:
+        raise UsageError("--statefulset and --static-pods name two clusters", "give one of them")
     given = args.cacert or args.cert or args.key or args.server_name
     user, password = (
         split_user(args.user, os.environ.get("ETCDCTL_PASSWORD", "")) if args.user else ("", None)
     )
     return KubeProfile(
-        name="/".join(word for word in (args.context, args.namespace, args.statefulset) if word),
+        name=kube_name(args.context, args.namespace, args.statefulset),
         context=args.context,
         namespace=args.namespace or "",
         statefulset=args.statefulset or "",
+        static_pods=args.static_pods,
         tls=_files(args.cacert, args.cert, args.key, args.server_name or "") if given else None,
         tls_secret=args.tls_secret or "",
         user=user,
         password=password,
     )
+
+
+def kube_name(context: str, namespace: str | None, statefulset: str | None) -> str:
+    """What a cluster of Kubernetes is called that no profile names."""
+    return "/".join(word for word in (context, namespace, statefulset) if word)
 
 
 def _only_with(args: argparse.Namespace, names: tuple[str, ...], other: str, value: object) -> None:

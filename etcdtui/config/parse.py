@@ -265,12 +265,15 @@ def _kube(tree: Tree, common: _Common) -> Profile:
     if tree.has("tls") and tree.has("tls_secret"):
         tree.fail("expected only one of tls and tls_secret", name="tls_secret", got=False)
     to_be = tree.child("bootstrap")
+    if tree.boolean("static_pods") and (tree.has("statefulset") or to_be):
+        tree.fail("static_pods goes with neither statefulset nor bootstrap", name="static_pods", got=False)
     return KubeProfile(
         **common,
         **_client(tree),
         context=tree.text("context", "the name of a kubeconfig context"),
         namespace=tree.text("namespace", "the name of a namespace"),
         statefulset=tree.text("statefulset", "the name of a StatefulSet"),
+        static_pods=tree.boolean("static_pods"),
         kubeconfig=tree.path("kubeconfig"),
         tls_secret=tree.text("tls_secret", "the name of a Secret"),
         bootstrap=_kube_bootstrap(to_be) if to_be else None,

@@ -197,6 +197,8 @@ class KubeProfile(ClientProfile):
     """Empty for the context's."""
     statefulset: str = ""
     """Empty: the one that runs etcd."""
+    static_pods: bool = False
+    """The static pods of kubeadm's control plane instead of a StatefulSet."""
     kubeconfig: Path | None = None
     """None for ``KUBECONFIG``, ``~/.kube/config``, or the account of the pod etcdtui runs in."""
     tls_secret: str = ""

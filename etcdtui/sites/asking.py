@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -18,6 +19,22 @@ class Asker(Protocol):
         Args:
             fingerprint: kind and SHA-256 of the key, as ``ssh-keygen -l`` prints it.
         """
+        ...
+
+
+class Chooser(Protocol):
+    """Given by the composition root; called from any thread, it blocks until there is an answer."""
+
+    def choose(self, title: str, choices: Sequence[tuple[str, str]]) -> int | None:
+        """Which of several is meant; None when nobody is there or the person does not say.
+
+        Args:
+            choices: a name and what it is, each.
+        """
+        ...
+
+    def leave(self) -> None:
+        """End the console that asks: another one takes its place."""
         ...
 
 

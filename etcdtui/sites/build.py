@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from etcdtui import paths
@@ -23,9 +23,9 @@ from etcdtui.sites.base import Connectable
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
-    from etcdtui.sites.asking import Asker
+    from etcdtui.sites.asking import Asker, Chooser
     from etcdtui.sites.base import Site
-    from etcdtui.sites.kube.site import KubeSite
+    from etcdtui.sites.kube.site import KubeReading
     from etcdtui.sites.local.site import LocalSite
 
 AskPassword = Callable[[str], str]
@@ -46,6 +46,8 @@ class Opening:
     site: Site
     prepare: Callable[[], str] | None = None
     """Work that may take seconds, such as starting the nodes; what it did, in a line. Raises SiteError."""
+    instead: Callable[[], Profile | None] = lambda: None
+    """The profile to open in the place of this one, once `prepare` has had it chosen; else None."""
     finish: Callable[[], str] = lambda: ""
     """Undoes `prepare` after the console, as far as the profile wants it; also while it still runs.
     What is left running, in a line."""
@@ -93,14 +95,17 @@ def open_for_console(
     environ: Mapping[str, str] = os.environ,
     ask: AskPassword | None = None,
     asker: Asker | None = None,
+    chooser: Chooser | None = None,
 ) -> Opening:
     """The site of a profile and what a console does with it; a local cluster is created when there is none.
 
     Args and errors are those of `open_site`.
+
+    Args:
+        chooser: asks which cluster is meant where several could be; None for nobody.
     """
     if isinstance(profile, KubeProfile):
-        kube = _kube(profile, environ, ask)
-        return Opening(kube, kube.connect_and_ask)
+        return _kube_for_console(profile, _kube(profile, environ, ask), chooser)
     if not isinstance(profile, LocalProfile):
         other = open_site(profile, environ=environ, ask=ask, asker=asker)
         return Opening(other, (lambda: other.connect(CONNECT)) if isinstance(other, Connectable) else None)
@@ -125,7 +130,7 @@ def open_for_console(
             f"{', '.join(left)} {'goes' if len(left) == 1 else 'go'} on running; `{command}` stops what runs"
         )
 
-    return Opening(site, prepare, finish)
+    return Opening(site, prepare, finish=finish)
 
 
 def stop_local(profile: LocalProfile) -> tuple[str, ...]:
@@ -165,14 +170,42 @@ def _etcd_user(profile: SshProfile) -> EndpointsProfile:
     )
 
 
-def _kube(profile: KubeProfile, environ: Mapping[str, str], ask: AskPassword | None) -> KubeSite:
-    from etcdtui.sites.kube.link import Where
+def _kube_for_console(profile: KubeProfile, site: KubeReading, chooser: Chooser | None) -> Opening:
+    """The site, which asks which etcd is meant where several could be."""
+    from etcdtui.sites.kube.choice import Undecided
+
+    other: list[Profile] = []
+
+    def prepare() -> str:
+        try:
+            return site.connect_and_ask()
+        except Undecided as error:
+            found = error.candidates
+            at = chooser.choose(error.question, [(c.label, c.words) for c in found]) if chooser else None
+            if chooser is None or at is None:
+                raise
+            it = found[at]
+            named = replace(profile, namespace=it.namespace, statefulset=it.statefulset)
+            other.append(replace(named, static_pods=it.static))
+            chooser.leave()
+            return ""
+
+    return Opening(site, prepare, lambda: other[0] if other else None)
+
+
+def _kube(profile: KubeProfile, environ: Mapping[str, str], ask: AskPassword | None) -> KubeReading:
+    from etcdtui.sites.kube.choice import Where
     from etcdtui.sites.kube.site import KubeSite
 
     name = profile.statefulset
     tls = _tls(profile.tls) if profile.tls is not None else None
     credentials = _credentials(profile, environ, ask) if profile.user else None
     secret = profile.tls_secret
+    if profile.static_pods:
+        from etcdtui.sites.kube.static import StaticPods
+
+        where = Where(profile.context, profile.namespace, "", profile.kubeconfig, secret)
+        return StaticPods(profile.name, where, tls=tls, credentials=credentials)
     if profile.bootstrap is None:
         where = Where(profile.context, profile.namespace, name, profile.kubeconfig, secret)
         return KubeSite(profile.name, where, tls=tls, credentials=credentials)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from etcdtui.ui.background import post
@@ -47,6 +47,19 @@ class ConsoleAsker:
         from etcdtui.ui.modals.question import HostKeyPanel
 
         return bool(self._ask(lambda: HostKeyPanel(host, fingerprint)))
+
+    def choose(self, title: str, choices: Sequence[tuple[str, str]]) -> int | None:
+        """See `etcdtui.sites.asking.Chooser`."""
+        from etcdtui.ui.modals.choice import ChoicePanel
+
+        answer: int | None = self._ask(lambda: ChoicePanel(title, choices))
+        return answer
+
+    def leave(self) -> None:
+        """See `etcdtui.sites.asking.Chooser`."""
+        app = self._app
+        if app is not None:
+            post(app, lambda: app.exit(0))
 
     def _ask(self, make: Callable[[], Panel[Any]]) -> Any:
         with self._one:

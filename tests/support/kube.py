@@ -6,6 +6,7 @@ Everything here goes through kubectl, so that what a test expects does not come 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -208,12 +209,30 @@ def kube(request: pytest.FixtureRequest) -> Iterator[Kube]:
         missing("root for the Kubernetes lab", how)
     if not (lab.bin_dir / "kubelet").exists():
         missing(f"the Kubernetes lab in {lab.cache_dir}", how)
-    ran = _lab("status").returncode == 0
-    if not ran and (done := _lab("up")).returncode:
-        raise RuntimeError(f"the lab did not come up: {done.stdout}{done.stderr}")
-    yield Kube(str(lab.kubeconfig), "kube-lab", lab=True)
-    if not ran:
-        _lab("down")
+    with _running(lab.state_dir):
+        yield Kube(str(lab.kubeconfig), "kube-lab", lab=True)
+
+
+@contextlib.contextmanager
+def _running(state: Path) -> Iterator[None]:
+    """The lab runs; whoever is the last of several processes stops it, unless it ran before the first."""
+    state.mkdir(parents=True, exist_ok=True)
+    ours = state / "started-by-tests"
+    with (state.parent / f"{state.name}.users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        if _lab("status").returncode:
+            ours.touch()
+            if (done := _lab("up")).returncode:
+                raise RuntimeError(f"the lab did not come up: {done.stdout}{done.stderr}")
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if ours.exists():
+                    ours.unlink()
+                    _lab("down")
 
 
 @contextlib.contextmanager

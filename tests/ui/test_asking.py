@@ -12,12 +12,12 @@ from tests.ui.scripted import ScriptedSession, healthy
 class Question:
     """One question asked in a thread of its own, as a connection does."""
 
-    def __init__(self, asker: ConsoleAsker, call: str, *words: str) -> None:
+    def __init__(self, asker: ConsoleAsker, call: str, *words: object) -> None:
         self.answer: object = "none yet"
         self._thread = threading.Thread(target=self._ask, args=(asker, call, words), daemon=True)
         self._thread.start()
 
-    def _ask(self, asker: ConsoleAsker, call: str, words: tuple[str, ...]) -> None:
+    def _ask(self, asker: ConsoleAsker, call: str, words: tuple[object, ...]) -> None:
         self.answer = getattr(asker, call)(*words)
 
     def answered(self) -> bool:
@@ -55,6 +55,23 @@ async def test_an_unknown_host_key_is_accepted_with_y_alone() -> None:
                 await pilot.press("n")
             await until(pilot, question.answered)
             assert question.answer is (answer or False)
+
+
+async def test_one_of_several_is_chosen_by_its_line() -> None:
+    asker = ConsoleAsker()
+    several = [("prod/etcd", "StatefulSet, 3 of 3 ready"), ("kube-system/[b]x[/]", "static pods, etcd-cp1")]
+    async with console(ScriptedSession(healthy()), asker=asker) as (app, pilot):
+        for keys, answer in (
+            (("enter",), 0),
+            (("j", "enter"), 1),
+            (("k", "k", "enter"), 0),
+            (("escape",), None),
+        ):
+            question = Question(asker, "choose", "which one is it?", several)
+            await shows(app, pilot, "which one is it?", "kube-system/[b]x[/]", "static pods, etcd-cp1")
+            await pilot.press(*keys)
+            await until(pilot, question.answered)
+            assert question.answer == answer
 
 
 async def test_a_console_that_ends_leaves_nobody_waiting() -> None:

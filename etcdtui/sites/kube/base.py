@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from etcdtui.errors import NodeError, SiteError
+from etcdtui.sites.kube.choice import Undecided, Where
 from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.forward import Forwards
-from etcdtui.sites.kube.link import Link, Where
+from etcdtui.sites.kube.link import Link
 from etcdtui.sites.kube.picture import Picture
 from etcdtui.sites.kube.sets import run_of
 
@@ -52,6 +53,7 @@ class KubeBase:
         self._forwards = Forwards()
         self._lock = threading.Lock()
         self._link: Link | None = None
+        self._undecided: Undecided | None = None
         self._picture: Picture | None = None
         self._trouble = ""
         self._probing = threading.Lock()
@@ -67,9 +69,18 @@ class KubeBase:
         with self._lock:
             if self._closed:
                 raise SiteError(f"{self.name}: the site is closed")
+            if self._undecided is not None:
+                raise self._undecided
             if self._link is None:
-                self._link = Link(self._where, self._forwards.directory, self._pod_changed)
+                try:
+                    self._link = self._make_link()
+                except Undecided as error:
+                    self._undecided = error
+                    raise
             return self._link
+
+    def _make_link(self) -> Link:
+        return Link(self._where, self._forwards.directory, self._pod_changed)
 
     def look(self) -> Picture:
         """A new picture. Raises SiteError."""
@@ -84,18 +95,19 @@ class KubeBase:
     def way_trouble(self) -> str:
         """Why the way to every pod is lost: the API server does not answer either; empty when it does.
 
-        Asked when a member was silent; blocks for at most `PROBE` seconds.
+        Asked when a member was silent or its connection broke; blocks for at most `PROBE` seconds.
         """
-        link = self._link
+        link, asked = self._link, time.monotonic()
         if link is None:
             return ""
         with self._probing:
-            if not self._trouble and time.monotonic() - self._probed > PROBE:
+            # What it answered before that tells nothing.
+            if not self._trouble and self._probed < asked:
+                self._probed = time.monotonic()
                 try:
                     link.api.get("/version", timeout=PROBE)
                 except SiteError as error:
                     self._trouble = error.message
-                self._probed = time.monotonic()
             return self._trouble
 
     def picture(self) -> Picture:

@@ -18,8 +18,14 @@ STDOUT, STDERR, STATUS = 1, 2, 3
 """Channels of the websocket (``v4.channel.k8s.io``)."""
 
 
-def by_etcdctl(access: Access, namespace: str, pod: str, container: str, url: str) -> EtcdWriter:
-    """The endpoint of a pod by way of its own etcdctl."""
+def by_etcdctl(
+    access: Access, namespace: str, pod: str, container: str, url: str, options: Sequence[str] = ()
+) -> EtcdWriter:
+    """The endpoint of a pod by way of its own etcdctl.
+
+    Args:
+        options: further flags of etcdctl, such as the certificates in the pod.
+    """
 
     def run(argv: Sequence[str], stdin: str, timeout: float) -> Ran:
         if stdin:
@@ -27,7 +33,7 @@ def by_etcdctl(access: Access, namespace: str, pod: str, container: str, url: st
             raise SiteError(f"{pod}: this cannot be done by way of etcdctl in the pod", "permit port-forward")
         return execute(access, namespace, pod, container, ["etcdctl", *argv], timeout)
 
-    return CtlEndpoint(Target(url, url.split("://")[-1]), run)
+    return CtlEndpoint(Target(url, url.split("://")[-1]), run, options)
 
 
 def execute(

@@ -108,15 +108,16 @@ class Forward:
                 waiting = isinstance(far, ssl.SSLSocket) and far.pending() > 0
                 ready = {number for number, _ in poll.poll(0 if waiting else None)}
                 if near.fileno() in ready:
-                    data = near.recv(CHUNK)
+                    data = _received(near)
                     if not data:
                         return
                     remote.send_binary(b"\0" + data)
                 if (waiting or far.fileno() in ready) and not self._receive(near, remote, greeted):
                     return
         except (OSError, ValueError, websocket.WebSocketException) as error:
-            if not self._listener.closed:
-                self._note(f"the port-forward broke: {clean(str(error), 100)}", lost=False)
+            # A pod that dies has its stream closed in good order: this is the way that broke.
+            if not self._listener.closed and near.fileno() >= 0:
+                self._note(f"the port-forward broke: {clean(str(error), 100)}", lost=True)
 
     def _receive(self, near: socket.socket, remote: Any, greeted: dict[int, bool]) -> bool:
         """Take one frame of the websocket; whether to go on.
@@ -139,7 +140,8 @@ class Forward:
             return False
         if channel == 0 and data:
             self._note("", lost=False)
-            near.sendall(data)
+            with contextlib.suppress(OSError):
+                near.sendall(data)
         return True
 
     def _in_words(self, said: str) -> str:
@@ -149,6 +151,14 @@ class Forward:
                 f"connection refused: nothing listens on port {self._port} of {self._path.rpartition('/')[2]}"
             )
         return clean(" ".join(said.split()), 200)
+
+
+def _received(near: socket.socket) -> bytes:
+    """What gRPC sent; nothing once it has gone."""
+    try:
+        return near.recv(CHUNK)
+    except OSError:
+        return b""
 
 
 def _end(remote: Any) -> None:

@@ -17,7 +17,7 @@ from etcdtui.sites.kube import preflight, razing
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.base import short_call
-from etcdtui.sites.kube.link import Where
+from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.manifests import Manifests
 from etcdtui.sites.kube.site import CONNECT, KubeSite
 from etcdtui.sites.pki import Names

@@ -7,7 +7,7 @@ import binascii
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,15 @@ from etcdtui.etcd.api import TlsMaterial
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api, ApiError
+from etcdtui.sites.kube.choice import Where, choose
 from etcdtui.sites.kube.picture import Picture, covers
-from etcdtui.sites.kube.sets import EtcdSet, read_set, runs_etcd
+from etcdtui.sites.kube.sets import EtcdSet, read_set
 from etcdtui.sites.kube.watching import PodWatch
 
 FRESH = 2.0
 """Seconds for which the StatefulSet is not read again while the watch stands and tells of no change."""
 SLOW = 10.0
 """Seconds after which claims and budgets are read again though no pod changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which StatefulSet is meant, as far as the operator said."""
-
-    context: str = ""
-    namespace: str = ""
-    statefulset: str = ""
-    kubeconfig: Path | None = None
-    secret: str = ""
-    """Name of a Secret with the client certificate, its key and the CA; empty for none."""
 
 
 class Link:
@@ -57,13 +46,18 @@ class Link:
         self._last: tuple[float, Picture] | None = None
         self._slow_at = float("-inf")
         self._extra: tuple[Any, Any, tuple[str, ...], dict[str, str]] = (None, None, (), {})
-        namespace, name = _choose(self.api, where, self.access.namespace)
-        self.namespace, self.name = namespace, name
-        first = self.read_set()
-        self.tls = _tls_of_secret(self.api, namespace, where.secret) if where.secret else None
-        labels = ",".join(f"{key}={value}" for key, value in first.selector.items())
-        self._watch = PodWatch(self.api, f"{self.core}/pods", labels, self._pod_changed)
+        self.namespace, self.name = self._which(where)
+        self._watch = PodWatch(self.api, f"{self.core}/pods", self._labels(), self._pod_changed)
+        self.tls = _tls_of_secret(self.api, self.namespace, where.secret) if where.secret else None
         self._watch.start()
+
+    def _which(self, where: Where) -> tuple[str, str]:
+        """Namespace and name of what is shown. Raises SiteError."""
+        return choose(self.api, where, self.access.namespace)
+
+    def _labels(self) -> str:
+        """The label selector of its pods. Raises SiteError."""
+        return ",".join(f"{key}={value}" for key, value in self.read_set().selector.items())
 
     @property
     def core(self) -> str:
@@ -175,50 +169,6 @@ def _with_config(etcd: EtcdSet, config: dict[str, str]) -> EtcdSet:
 
 def _client_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if "client-urls" in line]
-
-
-def _choose(api: Api, where: Where, of_context: str) -> tuple[str, str]:
-    """Namespace and name of the one StatefulSet that is meant. Raises SiteError naming the candidates."""
-    namespace = where.namespace or of_context or "default"
-    if where.statefulset:
-        try:
-            api.get(f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{where.statefulset}")
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            text = f"there is no StatefulSet {clean(where.statefulset)!r} in namespace {clean(namespace)}"
-            raise SiteError(text, _there(candidates(api, namespace))) from None
-        return namespace, where.statefulset
-    found = candidates(api, namespace)
-    if not found and not where.namespace:
-        found = _everywhere(api)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        text = f"no StatefulSet in namespace {clean(namespace)} runs etcd"
-        raise SiteError(text, "name its namespace with -n, or it with --statefulset")
-    names = ", ".join(f"{clean(n)}/{clean(s)}" for n, s in found)
-    raise SiteError(f"several StatefulSets run etcd: {names}", "choose one with -n and --statefulset")
-
-
-def _everywhere(api: Api) -> list[tuple[str, str]]:
-    try:
-        return candidates(api, "")
-    except ApiError as error:
-        if error.status == 403:
-            return []
-        raise
-
-
-def candidates(api: Api, namespace: str) -> list[tuple[str, str]]:
-    """Namespace and name of the StatefulSets that run etcd; of all namespaces for an empty one."""
-    within = f"/namespaces/{namespace}" if namespace else ""
-    items = api.get(f"/apis/apps/v1{within}/statefulsets")["items"]
-    return [(s["metadata"]["namespace"], s["metadata"]["name"]) for s in items if runs_etcd(s)]
-
-
-def _there(found: list[tuple[str, str]]) -> str:
-    return "there is " + (", ".join(clean(name) for _, name in found) or "none that runs etcd")
 
 
 _CA = ("ca.crt", "ca.pem", "etcd-ca.crt", "etcd-client-ca.crt", "trusted-ca.crt")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from etcdtui.model.cluster import Node, RunState
 from etcdtui.model.text import plural
@@ -19,6 +19,7 @@ Json = Mapping[str, Any]
 class Picture:
     """The StatefulSet, its pods and what belongs to them."""
 
+    kind: ClassVar[str] = "StatefulSet"
     etcd: EtcdSet
     pods: Mapping[str, Json]
     """By name."""
@@ -93,7 +94,7 @@ class Picture:
             ("pod address", (pod.get("status") or {}).get("podIP") or ""),
             ("image", image),
             ("claim", self._claims_of(name)),
-            ("StatefulSet", self.sentence()),
+            (self.kind, self.sentence()),
             ("PodDisruptionBudget", self.budget_words()),
         )
         return tuple((title, value) for title, value in rows if value)

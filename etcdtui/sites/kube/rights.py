@@ -53,6 +53,14 @@ READING = (
     Right("list", "policy", "poddisruptionbudgets", "see how many disruptions are allowed"),
     Right("list", "", "events", "tell what happened in the timeline"),
 )
+STATIC = (
+    Right("list", "", "pods", "see the pods", needed=True),
+    Right("watch", "", "pods", "see a pod's death at once"),
+    *FORWARDING,
+    Right("get", "", "pods/log", "read the log"),
+    Right("list", "", "events", "tell what happened in the timeline"),
+)
+"""In the place of `READING` for static pods."""
 ACTING = (
     Right("delete", "", "pods", "restart and kill nodes"),
     Right("patch", "apps", "statefulsets", "stop, start and scale"),
@@ -86,9 +94,11 @@ def ask(api: Api, rights: Sequence[Right], namespace: str) -> list[bool]:
         return list(pool.map(lambda right: may(api, right, namespace), rights))
 
 
-def examine(api: Api, namespace: str, read_only: bool) -> tuple[Finding, ...]:
+def examine(
+    api: Api, namespace: str, read_only: bool, reading: Sequence[Right] = READING
+) -> tuple[Finding, ...]:
     """Each right that is used, granted or not, those for acting left out in a read-only profile."""
-    rights = (*READING, *EXECUTING, *(() if read_only else ACTING))
+    rights = (*reading, *EXECUTING, *(() if read_only else ACTING))
     try:
         answers = dict(zip(rights, ask(api, rights, namespace), strict=True))
     except ApiError as error:
@@ -108,14 +118,14 @@ def examine(api: Api, namespace: str, read_only: bool) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def missing(api: Api, namespace: str) -> tuple[str, ...]:
+def missing(api: Api, namespace: str, reading: Sequence[Right]) -> tuple[str, ...]:
     """The rights for reading that are not granted, in words; empty when that cannot be asked."""
     try:
-        answers = ask(api, READING, namespace)
+        answers = ask(api, reading, namespace)
     except SiteError:
         return ()
     return tuple(
         f"{right.words(namespace)}: needed to {right.purpose}"
-        for right, granted in zip(READING, answers, strict=True)
+        for right, granted in zip(reading, answers, strict=True)
         if not granted
     )

@@ -86,7 +86,7 @@ def read_set(data: Json) -> EtcdSet:
     """A StatefulSet's JSON as our value; one that runs no etcd gives its first container."""
     meta, spec, status = data["metadata"], data["spec"], data.get("status") or {}
     pod = spec["template"]["spec"]
-    container = _etcd_container(pod.get("containers") or []) or (pod.get("containers") or [{}])[0]
+    container = etcd_container(pod.get("containers") or []) or (pod.get("containers") or [{}])[0]
     ports = _ports(container)
     config_map, config_file = _config_map(pod, container)
     words = " ".join(command_of(container))
@@ -119,10 +119,11 @@ def read_set(data: Json) -> EtcdSet:
 def runs_etcd(data: Json) -> bool:
     """Whether a StatefulSet's containers run etcd, or expose its ports."""
     containers = data["spec"]["template"]["spec"].get("containers") or []
-    return _etcd_container(containers) is not None
+    return etcd_container(containers) is not None
 
 
-def _etcd_container(containers: list[Json]) -> Json | None:
+def etcd_container(containers: list[Json]) -> Json | None:
+    """The one of a pod's containers that runs etcd; None when none does."""
     tests: tuple[Callable[[Json], bool], ...] = (
         lambda c: {CLIENT, PEER} <= _numbers(c),
         lambda c: _program(c) == "etcd" or _image_name(c) == "etcd",

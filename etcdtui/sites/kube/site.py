@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from etcdtui.errors import SiteError, UsageError
 from etcdtui.etcd.api import EtcdWriter, TlsMaterial
@@ -24,11 +24,14 @@ CONNECT = 5.0
 """Seconds that making the ways to all pods may take, unless told otherwise."""
 
 
-class KubeSite(KubeScripts, KubeLogs):
-    """etcd that runs as the pods of a StatefulSet; see `KubeBase` for the arguments."""
+class KubeReading(KubeLogs):
+    """What is read of pods, whoever makes them; see `KubeBase` for the arguments."""
+
+    reading: Sequence[rights.Right] = rights.READING
+    """The rights that reading takes."""
 
     def connect(self, timeout: float = CONNECT) -> str:
-        """Reach the API server, find the StatefulSet and make the ways to its pods.
+        """Reach the API server, find the pods and make the ways to them.
 
         Args:
             timeout: seconds that making the ways may take; those that take longer are made when needed.
@@ -54,14 +57,14 @@ class KubeSite(KubeScripts, KubeLogs):
 
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return f"StatefulSet {link.namespace}/{picture.sentence()}, context {link.access.context}"
+        return f"{picture.kind} {link.namespace}/{picture.sentence()}, context {link.access.context}"
 
     def connect_and_ask(self) -> str:
         """`connect`, and ask for our rights meanwhile: those that are missing become news."""
         link = self.link()
 
         def ask() -> None:
-            for lacking in rights.missing(link.api, link.namespace):
+            for lacking in rights.missing(link.api, link.namespace, self.reading):
                 self.chronicle.tell(Severity.WARNING, f"may not {lacking}")
 
         threading.Thread(target=ask, name="etcdtui-rights", daemon=True).start()
@@ -144,6 +147,10 @@ class KubeSite(KubeScripts, KubeLogs):
     def note(self) -> str:
         """Pods ready and wanted, and the disruptions that are allowed."""
         return self._picture.note() if self._picture is not None else ""
+
+
+class KubeSite(KubeScripts, KubeReading):
+    """etcd that runs as the pods of a StatefulSet."""
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
         """Where replicas, pods, claims and members do not agree."""

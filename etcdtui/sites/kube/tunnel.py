@@ -72,8 +72,8 @@ def _explained(
             if changes:
                 # It may have been carried out: whoever sent it looks, and goes by these very errors.
                 raise
-            silent = isinstance(error, DeadlineExceeded)
-            lost = way_trouble() if silent else forward.trouble if forward.lost else ""
+            lost = forward.trouble if forward.lost and not isinstance(error, DeadlineExceeded) else ""
+            lost = lost or way_trouble()
             raise _why(error, forward.trouble, lost) from None
 
     return made

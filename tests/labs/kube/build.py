@@ -1,9 +1,11 @@
 """Builds the four Kubernetes programs, the pause program and the image archives into the cache."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,14 @@ TAGS = "providerless,dockerless,nokmem"
 
 
 def build(s: Settings, keep: bool = False) -> None:
+    """Make what is missing in the cache; a second build waits for the first and then finds it all."""
+    s.cache_dir.mkdir(parents=True, exist_ok=True)
+    with (s.cache_dir / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _build(s, keep)
+
+
+def _build(s: Settings, keep: bool) -> None:
     packages.install()
     work = s.cache_dir / "build"
     env = dict(
@@ -30,23 +40,18 @@ def build(s: Settings, keep: bool = False) -> None:
     )
     env.pop("GOROOT", None)
     env["PATH"] = "/usr/bin:" + env["PATH"]  # Debian's go, before any other
-    if not all((s.bin_dir / p).exists() for p in PROGRAMS):
-        _kubernetes(s, work, env)
+    if lacking := [p for p in PROGRAMS if not (s.bin_dir / p).exists()]:
+        _kubernetes(s, work, env, lacking)
     if not (s.bin_dir / "pause").exists():
-        _go(
-            s.bin_dir / "pause",
-            [str(Path(__file__).with_name("pause.go"))],
-            "-s -w",
-            env,
-            Path(__file__).parent,
-        )
+        here = Path(__file__).parent
+        _go(s, [str(here / "pause.go")], "-s -w", env, here)
     images.make_all(s)
     if not keep:
         shutil.rmtree(work, ignore_errors=True)
-    print("built in", s.cache_dir)
+    step(f"built in {s.cache_dir}")
 
 
-def _kubernetes(s: Settings, work: Path, env: dict[str, Any]) -> None:
+def _kubernetes(s: Settings, work: Path, env: dict[str, Any], lacking: list[str]) -> None:
     tree = work / "go/src/k8s.io/kubernetes"  # a GOPATH build: everything is in the tree's vendor/
     if not tree.exists():
         step("fetching the source of Kubernetes from Debian")
@@ -54,18 +59,36 @@ def _kubernetes(s: Settings, work: Path, env: dict[str, Any]) -> None:
         unpacked = packages.fetch_source(work)
         tree.parent.mkdir(parents=True, exist_ok=True)
         unpacked.rename(tree)
-    if not (tree / "pkg/generated/openapi/zz_generated.openapi.go").exists():
-        step(
-            "generating the OpenAPI definitions"
-        )  # not in the source package; the API server does not compile without
-        subprocess.run(
-            ["nice", "-n", "5", "make", "gen_openapi", f"KUBE_GIT_VERSION=v{K8S_VERSION}"],
-            cwd=tree,
-            check=True,
-            env=dict(env, PWD=str(tree)),
-            stdout=subprocess.DEVNULL,
-        )
-    step("compiling " + ", ".join(PROGRAMS))
+    # Only the API server is compiled from the OpenAPI definitions: the others need not wait for them.
+    with ThreadPoolExecutor(1) as beside:
+        definitions = beside.submit(_openapi, tree, env) if "kube-apiserver" in lacking else None
+        for programs in (
+            [p for p in lacking if p != "kube-apiserver"],
+            ["kube-apiserver"] * bool(definitions),
+        ):
+            if programs == ["kube-apiserver"] and definitions is not None:
+                definitions.result()
+            if programs:
+                step("compiling " + ", ".join(programs))
+                _go(s, ["k8s.io/kubernetes/cmd/" + p for p in programs], _version_flags(), env, tree)
+
+
+def _openapi(tree: Path, env: dict[str, Any]) -> None:
+    """Generate what the source package lacks and the API server is not compiled without."""
+    if (tree / "pkg/generated/openapi/zz_generated.openapi.go").exists():
+        return
+    step("generating the OpenAPI definitions")
+    subprocess.run(
+        ["nice", "-n", "5", "make", "gen_openapi", f"KUBE_GIT_VERSION=v{K8S_VERSION}"],
+        cwd=tree,
+        check=True,
+        env=dict(env, PWD=str(tree)),
+        stdout=subprocess.DEVNULL,
+    )
+    step("the OpenAPI definitions are there")
+
+
+def _version_flags() -> str:
     base, client = (
         "k8s.io/kubernetes/vendor/k8s.io/component-base/version",
         "k8s.io/kubernetes/vendor/k8s.io/client-go/pkg/version",
@@ -78,40 +101,26 @@ def _kubernetes(s: Settings, work: Path, env: dict[str, Any]) -> None:
         f"{base}.gitTreeState": "archive",
         f"{client}.gitVersion": "v" + K8S_VERSION,
     }
-    flags = "-s -w " + " ".join(f"-X {k}={v}" for k, v in values.items())
-    for p in PROGRAMS:
-        _go(s.bin_dir / p, ["k8s.io/kubernetes/cmd/" + p], flags, env, tree)
+    return "-s -w " + " ".join(f"-X {k}={v}" for k, v in values.items())
 
 
-def _go(out: Path, what: list[str], ldflags: str, env: dict[str, Any], cwd: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(out.name + ".part")
-    subprocess.run(
-        [
-            "nice",
-            "-n",
-            "5",
-            "go",
-            "build",
-            "-trimpath",
-            "-tags",
-            TAGS,
-            "-ldflags",
-            ldflags,
-            "-o",
-            str(part),
-            *what,
-        ],
-        check=True,
-        cwd=cwd,
-        env=dict(env, PWD=str(cwd)),
-    )
-    part.rename(out)
-    step(f"  {out.name}: {out.stat().st_size / 2**20:.1f} MiB")
+def _go(s: Settings, what: list[str], ldflags: str, env: dict[str, Any], cwd: Path) -> None:
+    """Compile programs into the cache, all with one call: one is linked while the next is compiled."""
+    part = s.cache_dir / "bin.part"
+    part.mkdir(parents=True, exist_ok=True)
+    s.bin_dir.mkdir(parents=True, exist_ok=True)
+    command = ["go", "build", "-trimpath", "-tags", TAGS, "-ldflags", ldflags, "-o", f"{part}/", *what]
+    subprocess.run(["nice", "-n", "5", *command], check=True, cwd=cwd, env=dict(env, PWD=str(cwd)))
+    for made in sorted(part.iterdir()):
+        made.rename(s.bin_dir / made.name)
+        step(f"  {made.name}: {(s.bin_dir / made.name).stat().st_size / 2**20:.1f} MiB")
+    part.rmdir()
 
 
 _START = time.monotonic()
 
 
 def step(text: str) -> None:
-    print(f"[{time.monotonic() - _START:5.1f} s] {text}", flush=True)
+    used = os.times()
+    cpu = used.children_user + used.children_system
+    print(f"[{time.monotonic() - _START:5.1f} s, {cpu:5.1f} s of CPU] {text}", flush=True)

@@ -39,7 +39,7 @@ def up(s: Settings) -> int:
     procs = Processes(s.state_dir)
     if not procs.pid("mountns") and any(map(procs.pid, NAMES)):
         down(s)  # what ran in a namespace that has lost its holder cannot be joined again
-    for d in ("run", "log"):
+    for d in ("run", "log", s.static_pods.name):
         (s.state_dir / d).mkdir(parents=True, exist_ok=True)
     host.make(s)
     pki.make(s)

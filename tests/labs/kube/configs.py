@@ -109,6 +109,7 @@ def _kubelet(s: Settings) -> dict[str, Any]:
             "imagefs.available": "1%",
         },
         "maxPods": 100,
+        "staticPodPath": str(s.static_pods),
         "syncFrequency": "10s",
         "nodeStatusUpdateFrequency": "5s",
     }

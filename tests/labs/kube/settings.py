@@ -73,6 +73,11 @@ class Settings:
         return self.state_dir / "kubeconfig"
 
     @property
+    def static_pods(self) -> Path:
+        """Where the kubelet looks for static pods."""
+        return self.state_dir / "static-pods"
+
+    @property
     def api_url(self) -> str:
         return f"https://127.0.0.1:{self.api_port}"
 

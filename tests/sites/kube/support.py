@@ -13,7 +13,7 @@ from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
-from etcdtui.sites.kube.link import Where
+from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.site import KubeSite
 from tests.runtime.watch import Watch, settled
 from tests.support.kube import Place
@@ -32,6 +32,11 @@ def site_on(place: Place, **more: Any) -> Iterator[KubeSite]:
         yield site
     finally:
         site.close()
+
+
+def names(place: Place) -> list[str]:
+    """The members, as etcdctl in a pod names them."""
+    return sorted(m["name"] for m in place.members())
 
 
 class Console:

@@ -100,8 +100,12 @@ def test_several_candidates_are_listed_in_one_line(place: Place) -> None:
         objects[0]["spec"]["replicas"] = 0
         place.apply(objects)
     text = _refused(place)
-    assert f"several StatefulSets run etcd: {place.name}/one, {place.name}/two" in text
-    assert "--statefulset" in text
+    words = "StatefulSet, 0 of 0 ready, etcd"
+    assert text.startswith(f"several run etcd: {place.name}/one ({words}")
+    assert f"; {place.name}/two ({words}" in text
+    assert (
+        f"choose one, such as -n {place.name} --statefulset one or -n {place.name} --statefulset two" in text
+    )
 
 
 def _refused(place: Place, **more: str) -> str:

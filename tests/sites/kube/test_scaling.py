@@ -1,4 +1,4 @@
-"""Growing and shrinking real StatefulSets: no stray member, no stale data; what scripts leave is mended."""
+"""Growing and shrinking a real StatefulSet by learners: no stray member, no stale data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from pathlib import Path
 import pytest
 
 from etcdtui.errors import EtcdtuiError
-from tests.sites.kube.support import console_on
-from tests.support.kube import Place, wait_until
+from tests.sites.kube.support import console_on, names
+from tests.support.kube import Place
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
-
-
-def names(place: Place) -> list[str]:
-    return sorted(m["name"] for m in place.members())
 
 
 def claims(place: Place) -> list[str]:
@@ -46,26 +42,3 @@ def test_grow_by_learners_and_shrink_leader_and_all(place: Place, tmp_path: Path
         assert names(place) == ["etcd-0", "etcd-1"]
         console.do("scale", voters=1, discard=True)
         assert claims(place) == ["data-etcd-0", "data-etcd-2"]
-
-
-def test_self_managing_set_grows_shrinks_and_is_mended(place: Place, tmp_path: Path) -> None:
-    place.self_managed(3)
-    place.wait_ready(3)
-    with console_on(place, tmp_path) as console:
-        console.ready(3)
-        console.do("scale", voters=4)
-        assert names(place) == ["etcd-0", "etcd-1", "etcd-2", "etcd-3"]
-        with pytest.raises(EtcdtuiError, match="preStop script removes its member"):
-            console.session.prepare("restart-node", console.row("etcd-3"))
-        # Its container is started again: it adds itself again, and loops for good.
-        place.run("exec", "etcd-3", "--", "kill", "1")
-
-        def loops() -> bool:
-            row = console.session.snapshot().find("etcd-3")
-            return row is not None and row.node is not None and (row.node.restarts or 0) >= 2
-
-        wait_until(loops, "it crash-loops", 90, 0.5)
-        console.do("scale", voters=3)
-        assert names(place) == ["etcd-0", "etcd-1", "etcd-2"]
-        console.do("scale", voters=4)
-        assert names(place) == ["etcd-0", "etcd-1", "etcd-2", "etcd-3"] and len(place.ready()) == 4

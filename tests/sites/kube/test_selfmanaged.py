@@ -1,0 +1,36 @@
+"""StatefulSets that manage themselves, for real: grown, shrunk, and what their scripts leave mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etcdtui.errors import EtcdtuiError
+from tests.sites.kube.support import console_on, names
+from tests.support.kube import Place, wait_until
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
+
+
+def test_self_managing_set_grows_shrinks_and_is_mended(place: Place, tmp_path: Path) -> None:
+    place.self_managed(3)
+    place.wait_ready(3)
+    with console_on(place, tmp_path) as console:
+        console.ready(3)
+        console.do("scale", voters=4)
+        assert names(place) == ["etcd-0", "etcd-1", "etcd-2", "etcd-3"]
+        with pytest.raises(EtcdtuiError, match="preStop script removes its member"):
+            console.session.prepare("restart-node", console.row("etcd-3"))
+        # Its container is started again: it adds itself again, and loops for good.
+        place.run("exec", "etcd-3", "--", "kill", "1")
+
+        def loops() -> bool:
+            row = console.session.snapshot().find("etcd-3")
+            return row is not None and row.node is not None and (row.node.restarts or 0) >= 2
+
+        wait_until(loops, "it crash-loops", 90, 0.5)
+        console.do("scale", voters=3)
+        assert names(place) == ["etcd-0", "etcd-1", "etcd-2"]
+        console.do("scale", voters=4)
+        assert names(place) == ["etcd-0", "etcd-1", "etcd-2", "etcd-3"] and len(place.ready()) == 4
