@@ -171,12 +171,12 @@ def test_a_tarball_that_is_another_is_refused(stage: Stage) -> None:
 
 
 def test_what_the_looks_mean() -> None:
-    def sight(*lines: str, ahead: float = 0.0) -> preflight.Sight:
+    def sight(*lines: str, ahead: float = 0.0) -> preflight.Look:
         text = "\n".join(("machine Linux x86_64", "data absent", "space 50000000", *lines))
         return preflight.parse(f"{text}\nclock {1000.0 + ahead:.3f}\n", 1000.0, 1000.2)
 
     well = preflight.judge({"a": sight(), "b": sight(ahead=1.1), "c": sight("data empty")}, "t", "")
-    assert (well.wrong, well.advice) == ((), ())
+    assert [(s.place, s.wrong, s.advice) for s in well] == [(h, (), ()) for h in "abc"]
     slow = sight(*(f"fsync 0.0{n % 4}5" for n in range(100)))
     found = preflight.judge(
         {
@@ -191,7 +191,7 @@ def test_what_the_looks_mean() -> None:
         "t",
         "etcd-v3.5.1-linux-amd64.tar.gz",
     )
-    assert found.wrong == (
+    assert tuple(text for s in found for text in s.sentences(s.wrong)) == (
         "a: port 2379 is taken: something listens there",
         "c: the data directory is not empty: nothing is overwritten; move it aside, or name another one",
         "c: a member of another cluster (other) is there already",
@@ -201,7 +201,7 @@ def test_what_the_looks_mean() -> None:
         "g: the unit is there, and not ours: give another `unit`",
         "the clocks differ: a is 3.0 s ahead of b: leases and certificates need them together",
     )
-    assert found.advice == (
+    assert tuple(text for s in found for text in s.sentences(s.advice)) == (
         "f: 99 of 100 writes are on disk within 35 ms, etcd wants 10 ms: a slow disk costs elections",
     )
 
