@@ -73,6 +73,10 @@ class Draft:
 
         return next(each for each in FIELDS if each.key == key)
 
+    def _unusual(self, key: str) -> str:
+        """What counts for a field, when that is not what counts anyway."""
+        return "" if self.text(key) == self._field(key).standard else self.text(key)
+
     def cell(self, row: int, column: str) -> str:
         """What counts in a cell of the plan table."""
         return self.rows[row].get(column, "").strip() or self.usual(row, column)
@@ -93,7 +97,10 @@ class Draft:
     def problems(self) -> tuple[Problem, ...]:
         """All that is wrong or could be better, what forbids it first; `where` is a field or a cell."""
         found = [*self._nonsense(), *self._missing(), *map(self._placed, checks.problems(self.plan()))]
-        return tuple(sorted(dict.fromkeys(found), key=lambda problem: not problem.hard))
+        # Of a line that is still empty there is one thing to be said.
+        empty = tuple(f"members[{n}]." for n in range(len(self.rows)) if not self.cell(n, "host"))
+        said = [p for p in found if not p.where.startswith(empty) or p.where.endswith(".host")]
+        return tuple(sorted(dict.fromkeys(said), key=lambda problem: not problem.hard))
 
     def mapping(self) -> dict[str, Any]:
         """The profile as the configuration file will have it; what is usual is left out."""
@@ -205,7 +212,7 @@ class Draft:
         plan = self._hosts()
         release = {"version": plan.release.version, "sha256": plan.release.sha256}
         if plan.release.where:
-            release[plan.release.source] = plan.release.where
+            release[str(plan.release.source)] = plan.release.where
         meeting = {
             "discovery": str(plan.meeting.by) if plan.meeting.by is not Discovery.STATIC else "",
             "srv_domain": plan.meeting.domain,
@@ -222,13 +229,13 @@ class Draft:
             "bootstrap": _said({
                 "members": [self._line(row) for row in range(len(self.rows))],
                 "release": _said({key: str(value) for key, value in release.items()}),
-                "run": self.values.get("run", ""),
+                "run": self._unusual("run"),
                 **meeting,
-                "tls": self.values.get("tls", ""),
+                "tls": self._unusual("tls"),
                 "given": {key: self._file(key) for key in ("ca", "cert", "key")}
                 if plan.tls is Tls.GIVEN else {},
                 "auth": plan.auth,
-                **{key: self.values.get(key, "").strip() for key in _PLACES},
+                **{key: self._unusual(key) for key in _PLACES},
             }),
         })  # fmt: skip
 
@@ -263,7 +270,7 @@ class Draft:
 
     def _kube_mapping(self) -> dict[str, Any]:
         plan = self._kube()
-        texts = {key: self.values.get(key, "").strip() for key in _POD}
+        texts = {key: self._unusual(key) for key in _POD}
         # A profile that leaves the image open would get another one some day.
         texts["image"] = plan.image
         return _said({
@@ -274,9 +281,9 @@ class Draft:
                 "members": plan.members,
                 **texts,
                 "storage": plan.storage or "none",
-                "spread": self.values.get("spread", ""),
-                "run_as": plan.run_as if self.values.get("run_as") else "",
-                "tls": self.values.get("tls", ""),
+                "spread": self._unusual("spread"),
+                "run_as": plan.run_as if self._unusual("run_as") else "",
+                "tls": self._unusual("tls"),
                 "secrets": list(plan.secrets) if plan.tls is Tls.GIVEN else [],
                 "auth": plan.auth,
             }),

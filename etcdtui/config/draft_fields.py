@@ -86,7 +86,7 @@ FIELDS: tuple[DraftField, ...] = (
     DraftField("run", "What runs etcd", HOW, "systemd, or process: with a pid file, as in the classic guide",
                Runner.SYSTEMD, tuple(Runner), shown=_hosts),
     DraftField("tls", "TLS", HOW, "made: a CA of its own; given: certificates you bring; auto: etcd's own, "
-               "for a trial", Tls.NONE, tuple(Tls)),
+               "for a trial", Tls.NONE, (Tls.NONE, Tls.MADE, Tls.GIVEN, Tls.AUTO)),
     DraftField("ca", "CA, PEM", HOW, "a file here", shown=_when("tls", Tls.GIVEN)),
     DraftField("cert", "Certificates, PEM", HOW, "files here; {name} stands for the member's name",
                shown=_when("tls", Tls.GIVEN)),

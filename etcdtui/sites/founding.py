@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 Tell = Callable[[str], None]
 """Is told how far a piece has come; from any thread, and often."""
@@ -60,6 +60,14 @@ class Founding(Protocol):
 
     def pieces(self) -> tuple[Piece, ...]:
         """What is to be done, in order. Must not block."""
+        ...
+
+    def replan(self, boot: Any) -> None:
+        """Take another plan for the same places: for who still makes up his mind.
+
+        Args:
+            boot: an `etcdtui.model.bootstrap.Bootstrap` of the site's own kind.
+        """
         ...
 
     def survey(self) -> tuple[Sight, ...]:

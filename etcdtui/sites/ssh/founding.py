@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Hosts that are worked on at one time."""
 STOP_TIMEOUT = 30.0
+PATIENT_LOOK = 20.0
+"""Seconds for a look that a step of the bring-up waits for, on a host that is busy with the step before."""
 Work = Callable[["Host", MemberPlan], str]
 
 
@@ -237,7 +239,7 @@ class SshFounding(SshSite):
     def _lay_files(self, host: Host, member: MemberPlan) -> str:
         said = laying.lay_files(host, self.boot, member, self.name, self._run_of(host))
         # What was found out before there was a configuration does not hold any more.
-        host.look(deep=True)
+        host.look(PATIENT_LOOK, deep=True)
         return said
 
     def _stop(self, host: Host, member: MemberPlan) -> str:

@@ -17,12 +17,15 @@ LEAST_SPACE, GOOD_SPACE = 300_000_000, 4_000_000_000
 """Bytes free: what a new member takes at once, and what its quota of 2 GiB and its log may take."""
 WRITES = 100
 
-# Arguments: data directory, configuration file, unit file, then ports. Nothing stays behind.
+# Arguments: data directory, configuration file, unit file, program, then ports. Nothing stays behind.
 LOOK = r"""
-data=$1 config=$2 unit=$3; shift 3
+data=$1 config=$2 unit=$3 program=$4; shift 4
 export LC_ALL=C
 echo "clock $(date +%s.%N)"
 echo "machine $(uname -s) $(uname -m)"
+if [ -n "$program" ]; then
+    echo "etcd $("$program" --version 2>/dev/null | sed -n 's/^etcd Version: *//p')"
+fi
 for port in "$@"; do
     hex=$(printf '%04X' "$port")
     if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "^ *[0-9]*: [0-9A-F]*:$hex [0-9A-F:]* 0A "; then
@@ -75,6 +78,8 @@ class Look:
     """Seconds by which that may be wrong: how long asking took."""
     system: str = ""
     machine: str = ""
+    etcd: str | None = None
+    """Version of the etcd that is to be there already; empty when there is none, None when none need be."""
     taken: tuple[int, ...] = ()
     """The ports that somebody listens on."""
     data: str = ""
@@ -111,6 +116,8 @@ def parse(text: str, asked: float, answered: float) -> Look:
             look.clock, look.doubt = float(rest) - asked, answered - asked
         elif word == "machine":
             look.system, _, look.machine = rest.partition(" ")
+        elif word == "etcd":
+            look.etcd = rest.strip()
         elif word == "taken" and rest.isdecimal():
             look.taken += (int(rest),)
         elif word == "data":
@@ -161,6 +168,8 @@ def _wrong(look: Look, token: str, tarball: str) -> list[str]:
         out.append(f"etcd is not built for {clean(look.system)} on {clean(look.machine)}")
     elif (built := _built_for(tarball)) and built != MACHINES[look.machine]:
         out.append(f"{tarball} is for {built}, and this is {MACHINES[look.machine]}")
+    if look.etcd == "":
+        out.append("there is no etcd: install it, or say where it comes from (`release`)")
     if look.taken and not ours:
         ports = ", ".join(map(str, look.taken))
         out.append(f"port {ports} is taken: something listens there")
@@ -202,6 +211,8 @@ def _advice(look: Look) -> list[str]:
 
 def _facts(look: Look) -> str:
     parts = [MACHINES.get(look.machine, look.machine)]
+    if look.etcd:
+        parts.append(f"etcd {look.etcd}")
     if look.space is not None:
         parts.append(f"{si_bytes(look.space)} free")
     p99 = look.fsync_p99

@@ -57,6 +57,7 @@ def survey(
 def _look(host: Host, member: MemberPlan, boot: HostsBootstrap, run: Run) -> preflight.Look:
     unit = f"{paper.UNITS}/{paper.unit_name(boot, member)}" if boot.runner is Runner.SYSTEMD else ""
     words = [settings.data_dir(boot, member), settings.config_file(boot, member), unit]
+    words.append(paper.program(boot) if boot.release.source is Source.THERE else "")
     ports = [str(member.client_port), str(member.peer_port)]
     # The login is made before the clock is asked.
     checked(run(["true"]), host.name)
