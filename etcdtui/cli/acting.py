@@ -38,6 +38,10 @@ EXIT = {
 
 def act(args: argparse.Namespace) -> int:
     """One action, from the arguments to the exit code."""
+    from etcdtui.cli import wizard
+
+    if wizard.wanted(args):
+        return wizard.wizard(args)
     given = options(args)
     with opened(args, read_only=False) as (session, timeout):
         snapshot = settled(session, timeout)

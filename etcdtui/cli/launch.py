@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def launch(args: argparse.Namespace) -> int:
     """``etcdtui launch``: the console on the cluster that the arguments name."""
     config = read_config(args, check_keymap=True)
-    return _console(args, config, choose(args, config))
+    return console(args, config, choose(args, config))
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -39,10 +39,15 @@ def demo(args: argparse.Namespace) -> int:
         print(f"stopped {plural(len(stopped), 'node')}: {', '.join(stopped)}" if stopped else "nothing runs")
         return 0
     profile = dataclasses.replace(profile, nodes=args.nodes or profile.nodes, keep=args.keep or profile.keep)
-    return _console(args, config, profile)
+    return console(args, config, profile)
 
 
-def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
+def console(args: argparse.Namespace, config: Config, profile: Profile, *, begin: str = "") -> int:
+    """The console on a profile; the process exit code.
+
+    Args:
+        begin: ID of an action whose review is opened at once.
+    """
     settings = settings_for(args, config, profile)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         named = args.command == "demo" or args.profile
@@ -51,9 +56,9 @@ def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
         raise UsageError("the console needs a terminal", hint)
     with quitting.asked_by_signal():
         try:
-            code, other = _open(profile, settings)
+            code, other = _open(profile, settings, begin)
             if other is not None and not quitting.received():
-                code, _ = _open(other, settings)
+                code, _ = _open(other, settings, begin)
         except quitting.Quit:
             code = 0
         except (OSError, termios.error):
@@ -64,11 +69,11 @@ def _console(args: argparse.Namespace, config: Config, profile: Profile) -> int:
         return 128 + quitting.received() if quitting.received() else code
 
 
-def _open(profile: Profile, settings: UiSettings) -> tuple[int, Profile | None]:
+def _open(profile: Profile, settings: UiSettings, begin: str) -> tuple[int, Profile | None]:
     """One console; its exit code, and the profile to open next where the operator chose another."""
     asker = _asker(profile)
     opening = open_for_console(profile, ask=ask_password(), asker=asker, chooser=asker)
-    return _run(opening, profile, settings, asker), opening.instead()
+    return _run(opening, profile, settings, asker, begin), opening.instead()
 
 
 def _finish(opening: Opening) -> None:
@@ -87,7 +92,9 @@ def _asker(profile: Profile) -> ConsoleAsker | None:
     return ConsoleAsker()
 
 
-def _run(opening: Opening, profile: Profile, settings: UiSettings, asker: ConsoleAsker | None) -> int:
+def _run(
+    opening: Opening, profile: Profile, settings: UiSettings, asker: ConsoleAsker | None, begin: str
+) -> int:
     """The console's life; whatever ends it, the site's own work is undone afterwards."""
     with contextlib.ExitStack() as stack:
         stack.callback(_finish, opening)
@@ -103,4 +110,4 @@ def _run(opening: Opening, profile: Profile, settings: UiSettings, asker: Consol
         stack.callback(quitting.closing)
         from etcdtui.ui.app import run_console
 
-        return run_console(session, settings, prepare=opening.prepare, asker=asker)
+        return run_console(session, settings, prepare=opening.prepare, asker=asker, begin=begin)

@@ -30,10 +30,14 @@ from etcdtui.sites.etcdctl_env import EtcdctlEnvironment, etcdctl_environment, s
 _PLAIN = ("cacert", "cert", "key", "server_name", "user")
 
 
-def read_config(args: argparse.Namespace, *, check_keymap: bool = False) -> Config:
-    """The configuration; its warnings go to stderr. Raises ConfigError."""
+def read_config(args: argparse.Namespace, *, check_keymap: bool = False, required: bool = True) -> Config:
+    """The configuration; its warnings go to stderr. Raises ConfigError.
+
+    Args:
+        required: whether a file that somebody named must be there.
+    """
     file, named = find_file(args.config)
-    config = load(file, required=named, actions=keymap_ids if check_keymap else None)
+    config = load(file, required=named and required, actions=keymap_ids if check_keymap else None)
     for warning in config.warnings:
         complain(f"warning: {warning}")
     return config

@@ -37,7 +37,7 @@ def load(
         ConfigError: naming the file and, inside it, the line and the key.
     """
     try:
-        text = _read(file)
+        text = read_text(file)
     except FileNotFoundError:
         if required:
             raise ConfigError(str(file), None, "", "there is no such file") from None
@@ -54,7 +54,8 @@ def load(
     return _with_warnings(config, file)
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The file's text. Raises FileNotFoundError, and ConfigError for what is none."""
     try:
         if file.is_dir():
             raise ConfigError(str(file), None, "", "expected a file, found a directory")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 Tell = Callable[[str], None]
 """Is told how far a piece has come; from any thread, and often."""
@@ -26,6 +26,22 @@ class Piece:
     """Whether no member runs after it any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a look at one place found."""
+
+    place: str
+    """A host; empty for all of them together, or for Kubernetes."""
+    wrong: tuple[str, ...] = ()
+    """What forbids it."""
+    advice: tuple[str, ...] = ()
+    facts: str = ""
+
+    def sentences(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """Some of its texts, each with the place."""
+        return tuple(f"{self.place}: {text}" if self.place else text for text in texts)
+
+
 @runtime_checkable
 class Founding(Protocol):
     """A site whose profile says what its cluster is to be."""
@@ -44,6 +60,21 @@ class Founding(Protocol):
 
     def pieces(self) -> tuple[Piece, ...]:
         """What is to be done, in order. Must not block."""
+        ...
+
+    def replan(self, boot: Any) -> None:
+        """Take another plan for the same places: for who still makes up his mind.
+
+        Args:
+            boot: an `etcdtui.model.bootstrap.Bootstrap` of the site's own kind.
+        """
+        ...
+
+    def survey(self) -> tuple[Sight, ...]:
+        """Look at every place that is to take a member; nothing is changed there.
+
+        A host that is not reached is a sight too. Raises SiteError when Kubernetes is not.
+        """
         ...
 
     def ruins(self, *, delete: bool) -> tuple[Piece, ...]:

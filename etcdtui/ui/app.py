@@ -38,6 +38,7 @@ class EtcdtuiApp(KeyActions):
         keymap: keys by id, see `etcdtui.ui.keymap`; unknown ids raise UsageError.
         prepare: blocking work to do once the console is up; its line goes to the timeline.
         asker: told when questions can be asked on the screen, and when no more.
+        begin: ID of an action to begin at once, as if its key had been pressed.
     """
 
     CSS_PATH = Path(__file__).with_name("console.tcss")
@@ -56,6 +57,7 @@ class EtcdtuiApp(KeyActions):
         keymap: Mapping[str, str] | None = None,
         prepare: Callable[[], str] | None = None,
         asker: ConsoleAsker | None = None,
+        begin: str = "",
     ) -> None:
         keymap = dict(keymap or {})
         if problems := keymap_problems(keymap, None):
@@ -68,6 +70,7 @@ class EtcdtuiApp(KeyActions):
         self._wanted_keys = keymap
         self._prepare = prepare
         self._asker = asker
+        self._wanted = begin
         self.flow = ActionFlow(self, session)
         self._told: set[str] = set()
         self._asked_for_left = False
@@ -135,6 +138,8 @@ class EtcdtuiApp(KeyActions):
         run(self, themes.available_themes, lambda found: self._offer_themes(*found), self._failed)
         if self._prepare is not None:
             run(self, self._prepare, self._prepared, self._failed, "etcdtui-prepare")
+        elif self._wanted:
+            self.action_site(self._wanted)
 
     def on_unmount(self) -> None:
         """No more news."""
@@ -182,6 +187,8 @@ class EtcdtuiApp(KeyActions):
         if line:
             self.session.note(Severity.OK, line, "site")
         self.session.poke()
+        if self._wanted:
+            self.action_site(self._wanted)
 
     def _use_theme(self, name: str) -> None:
         spec, failed = themes.find_theme(name)
@@ -224,14 +231,15 @@ def run_console(
     *,
     prepare: Callable[[], str] | None = None,
     asker: ConsoleAsker | None = None,
+    begin: str = "",
 ) -> int:
     """Run the console on a session until the operator quits; the process exit code.
 
     Args:
         settings: `etcdtui.config.UiSettings`; its theme and keymap are used.
-        prepare, asker: see `EtcdtuiApp`.
+        prepare, asker, begin: see `EtcdtuiApp`.
     """
     theme = getattr(settings, "theme", "") or themes.DEFAULT
     keymap = getattr(settings, "keymap", {})
-    app = EtcdtuiApp(session, theme=theme, keymap=keymap, prepare=prepare, asker=asker)
+    app = EtcdtuiApp(session, theme=theme, keymap=keymap, prepare=prepare, asker=asker, begin=begin)
     return app.run() or app.return_code or 0

@@ -20,10 +20,10 @@ class ConsoleAsker:
     def __init__(self) -> None:
         self._one = threading.Lock()
         self._there = threading.Event()
-        self._app: App[int] | None = None
+        self._app: App[Any] | None = None
         self._answered: threading.Event | None = None
 
-    def attach(self, app: App[int]) -> None:
+    def attach(self, app: App[Any]) -> None:
         """The console is up."""
         self._app = app
         self._there.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from etcdtui.errors import EtcdtuiError
 from etcdtui.ui.messages import FromThread
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def post(app: App[int], callback: Callable[[], object]) -> None:
+def post(app: App[Any], callback: Callable[[], object]) -> None:
     """Have `callback` run in the console's thread; forgotten when the console is closing."""
     # The event loop may be closed already: there is nobody left to tell.
     with contextlib.suppress(RuntimeError):
@@ -24,7 +24,7 @@ def post(app: App[int], callback: Callable[[], object]) -> None:
 
 
 def run(
-    app: App[int],
+    app: App[Any],
     work: Callable[[], T],
     done: Callable[[T], object],
     failed: Callable[[EtcdtuiError], object],

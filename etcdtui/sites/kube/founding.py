@@ -12,7 +12,7 @@ from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
 from etcdtui.model.bootstrap import KubeBootstrap, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
-from etcdtui.sites.founding import Piece, Tell
+from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.kube import preflight, razing
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api, ApiError
@@ -152,6 +152,18 @@ class KubeFounding(KubeSite):
                   short_call("APPLY", text, "initial-cluster-state: existing"))
         )  # fmt: skip
         return tuple(out)
+
+    def survey(self) -> tuple[Sight, ...]:
+        """Namespace, StorageClass, nodes, what is left of an earlier cluster."""
+        made = self._paper()
+        if self._stands():
+            text = f"StatefulSet {made.namespace}/{made.name} is there already: what is missing is applied"
+            return (Sight("", advice=(text,)),)
+        return (preflight.survey(self._api(), made),)
+
+    def replan(self, boot: KubeBootstrap) -> None:
+        """The same StatefulSet, and another plan for it: for who still makes up his mind."""
+        self.boot = boot
 
     def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
         """StatefulSet, the small objects, Secrets, and the claims where that is asked for."""

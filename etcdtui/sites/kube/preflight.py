@@ -8,20 +8,28 @@ from typing import Any
 from etcdtui.errors import SiteError
 from etcdtui.model.bootstrap import KubeBootstrap, Spread, Tls
 from etcdtui.model.text import clean, plural
+from etcdtui.sites.founding import Sight
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.manifests import Manifests
 
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
-def check(api: Api, made: Manifests) -> str:
-    """What was found, with advice. Raises SiteError naming all that is in the way."""
+def survey(api: Api, made: Manifests) -> Sight:
+    """What was found. Raises SiteError when the server cannot be asked."""
     wrong = [*_no_namespace(api, made), *_claims_left(api, made), *_no_storage(api, made.plan)]
     wrong += _missing_secrets(api, made)
     room, advice = _room(api, made.plan)
-    if wrong or room:
-        raise SiteError("; ".join([*wrong, *room]))
-    return "; ".join((f"namespace {made.namespace} is there, and no claim of an earlier cluster", *advice))
+    facts = f"namespace {made.namespace} is there, and no claim of an earlier cluster"
+    return Sight("", (*wrong, *room), tuple(advice), "" if wrong else facts)
+
+
+def check(api: Api, made: Manifests) -> str:
+    """What was found, with advice. Raises SiteError naming all that is in the way."""
+    sight = survey(api, made)
+    if sight.wrong:
+        raise SiteError("; ".join(sight.wrong))
+    return "; ".join((sight.facts, *(f"advice: {text}" for text in sight.advice)))
 
 
 def get(api: Api, path: str) -> dict[str, Any] | None:
@@ -89,4 +97,4 @@ def _room(api: Api, plan: KubeBootstrap) -> tuple[list[str], list[str]]:
     few = f"{plural(len(free), 'node')} for {plural(plan.members, 'pod')}"
     if plan.spread is Spread.REQUIRED:
         return [f"{few}, and `spread: required` wants one for each"], []
-    return [], [f"advice: {few}: some fail together"]
+    return [], [f"{few}: some fail together"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,13 +14,14 @@ from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Source, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.sites.asking import Asker
-from etcdtui.sites.founding import Piece, Tell
+from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import installing, laying, paper, preflight, razing
+from etcdtui.sites.ssh import installing, laying, paper, razing
 from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.plan import Plan
-from etcdtui.sites.ssh.shell import Done, checked
+from etcdtui.sites.ssh.shell import Done
 from etcdtui.sites.ssh.site import SshSite
+from etcdtui.sites.ssh.survey import survey
 from etcdtui.sites.ssh.tls import HostFiles, material_of
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """Hosts that are worked on at one time."""
-LOOK_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
+PATIENT_LOOK = 20.0
+"""Seconds for a look that a step of the bring-up waits for, on a host that is busy with the step before."""
 Work = Callable[["Host", MemberPlan], str]
 
 
@@ -121,6 +122,16 @@ class SshFounding(SshSite):
         call = self._each(lambda m: f"{settings.config_file(boot, m)}: initial-cluster-state: existing")
         out.append(Piece("settle", "let no member found a second cluster", call))
         return tuple(out)
+
+    def survey(self) -> tuple[Sight, ...]:
+        """Ports, data directory, machine, clock, disk: every host, all at once."""
+        pairs = [(self._host(name), member) for name, member in self._members.items()]
+        return survey(pairs, self.boot, self.name, self._run_of)
+
+    def replan(self, boot: HostsBootstrap) -> None:
+        """The same hosts, and another plan for them: for who still makes up his mind."""
+        self.boot = boot
+        self._members = {spot(member.host).host: member for member in boot.members}
 
     def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
         """Stop, data, files; the releases stay."""
@@ -228,7 +239,7 @@ class SshFounding(SshSite):
     def _lay_files(self, host: Host, member: MemberPlan) -> str:
         said = laying.lay_files(host, self.boot, member, self.name, self._run_of(host))
         # What was found out before there was a configuration does not hold any more.
-        host.look(deep=True)
+        host.look(PATIENT_LOOK, deep=True)
         return said
 
     def _stop(self, host: Host, member: MemberPlan) -> str:
@@ -237,32 +248,12 @@ class SshFounding(SshSite):
         return self.stop_node(host.name, STOP_TIMEOUT)
 
     def _check(self) -> str:
-        boot, sights = self.boot, {}
-
-        def look(host: Host, member: MemberPlan) -> str:
-            unit = ""
-            if boot.runner is Runner.SYSTEMD:
-                unit = f"{paper.UNITS}/{paper.unit_name(boot, member)}"
-            words = [settings.data_dir(boot, member), settings.config_file(boot, member), unit]
-            ports = [str(member.client_port), str(member.peer_port)]
-            run = self._run_of(host)
-            # The login is made before the clock is asked.
-            checked(run(["true"]), host.name)
-            asked = time.time()
-            clock = checked(run(["date", "+clock %s.%N"]), host.name).text
-            answered = time.time()
-            script = ["sh", "-c", preflight.LOOK, "sh", *words, *ports]
-            text = checked(run(script, timeout=LOOK_TIMEOUT), host.name).text
-            sights[host.name] = preflight.parse(text + clock, asked, answered)
-            return ""
-
-        self._all(look)
-        tarball = installing.tarball_name(boot) if boot.release.source is not Source.THERE else ""
-        order = {name: sights[name] for name in self._members}
-        found = preflight.judge(order, settings.token_of(boot, self.name), tarball)
-        if found.wrong:
-            raise SiteError("; ".join(found.wrong))
-        return "; ".join([*found.facts, *(f"advice: {text}" for text in found.advice)])
+        sights = self.survey()
+        if wrong := [text for sight in sights for text in sight.sentences(sight.wrong)]:
+            raise SiteError("; ".join(wrong))
+        facts = [f"{sight.place}: {sight.facts}" for sight in sights if sight.facts]
+        advice = [text for sight in sights for text in sight.sentences(sight.advice)]
+        return "; ".join([*facts, *(f"advice: {text}" for text in advice)])
 
     def _install(self, tell: Tell) -> str:
         tarball = None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from etcdtui.model.text import clean, si_bytes
+from etcdtui.sites.founding import Sight
 
 SKEW = 1.0
 """Seconds that the hosts' clocks may differ."""
@@ -16,12 +17,15 @@ LEAST_SPACE, GOOD_SPACE = 300_000_000, 4_000_000_000
 """Bytes free: what a new member takes at once, and what its quota of 2 GiB and its log may take."""
 WRITES = 100
 
-# Arguments: data directory, configuration file, unit file, then ports. Nothing stays behind.
+# Arguments: data directory, configuration file, unit file, program, then ports. Nothing stays behind.
 LOOK = r"""
-data=$1 config=$2 unit=$3; shift 3
+data=$1 config=$2 unit=$3 program=$4; shift 4
 export LC_ALL=C
 echo "clock $(date +%s.%N)"
 echo "machine $(uname -s) $(uname -m)"
+if [ -n "$program" ]; then
+    echo "etcd $("$program" --version 2>/dev/null | sed -n 's/^etcd Version: *//p')"
+fi
 for port in "$@"; do
     hex=$(printf '%04X' "$port")
     if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q "^ *[0-9]*: [0-9A-F]*:$hex [0-9A-F:]* 0A "; then
@@ -65,7 +69,7 @@ MACHINES = {
 
 
 @dataclass(slots=True)
-class Sight:
+class Look:
     """What one host told."""
 
     clock: float | None = None
@@ -74,6 +78,8 @@ class Sight:
     """Seconds by which that may be wrong: how long asking took."""
     system: str = ""
     machine: str = ""
+    etcd: str | None = None
+    """Version of the etcd that is to be there already; empty when there is none, None when none need be."""
     taken: tuple[int, ...] = ()
     """The ports that somebody listens on."""
     data: str = ""
@@ -96,97 +102,90 @@ class Sight:
         return order[min(len(order) - 1, int(len(order) * 0.99))] if len(order) >= WRITES // 2 else None
 
 
-def parse(text: str, asked: float, answered: float) -> Sight:
+def parse(text: str, asked: float, answered: float) -> Look:
     """Read a look's output.
 
     Args:
         asked, answered: the console's clock before and after, in seconds since 1970.
     """
-    sight = Sight()
+    look = Look()
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "clock" and re.fullmatch(r"\d+(\.\d+)?", rest):
             # The first thing that it says; how long the rest took does not count.
-            sight.clock, sight.doubt = float(rest) - asked, answered - asked
+            look.clock, look.doubt = float(rest) - asked, answered - asked
         elif word == "machine":
-            sight.system, _, sight.machine = rest.partition(" ")
+            look.system, _, look.machine = rest.partition(" ")
+        elif word == "etcd":
+            look.etcd = rest.strip()
         elif word == "taken" and rest.isdecimal():
-            sight.taken += (int(rest),)
+            look.taken += (int(rest),)
         elif word == "data":
-            sight.data = rest
+            look.data = rest
         elif word in ("config", "unit"):
-            setattr(sight, word, "ours" if rest.strip() not in ("0", "") else "foreign")
+            setattr(look, word, "ours" if rest.strip() not in ("0", "") else "foreign")
         elif word == "token":
-            sight.token = rest
+            look.token = rest
         elif word == "space" and rest.isdecimal():
-            sight.space = int(rest) * 1024
+            look.space = int(rest) * 1024
         elif word == "fsync":
-            sight.fsyncs.append(float(rest))
-    return sight
+            look.fsyncs.append(float(rest))
+    return look
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the looks mean."""
-
-    wrong: tuple[str, ...]
-    """What forbids it, each with its host."""
-    advice: tuple[str, ...]
-    facts: tuple[str, ...]
-    """What was found, a host a sentence."""
-
-
-def judge(sights: Mapping[str, Sight], token: str, tarball: str) -> Judgement:
-    """Whether these hosts can take the members.
+def judge(looks: Mapping[str, Look], token: str, tarball: str) -> tuple[Sight, ...]:
+    """Whether these hosts can take the members: a sight a host, and one of all of them.
 
     Args:
-        sights: by host.
+        looks: by host.
         token: of the cluster that is to be: what bears it was begun by this very plan.
         tarball: name of the release's file, which may tell what machine it is for; empty for none.
     """
-    wrong: list[str] = []
-    advice: list[str] = []
-    for host, sight in sights.items():
-        wrong += [f"{host}: {text}" for text in _wrong(sight, token, tarball)]
-        advice += [f"{host}: {text}" for text in _advice(sight)]
-    clocks = [s for s in sights.values() if s.clock is not None]
+    out = [
+        Sight(host, tuple(_wrong(look, token, tarball)), tuple(_advice(look)), _facts(look))
+        for host, look in looks.items()
+    ]
+    clocks = [look for look in looks.values() if look.clock is not None]
     if len(clocks) > 1:
         late, early = min(clocks, key=_clock), max(clocks, key=_clock)
         apart = _clock(early) - _clock(late)
         if apart - max(late.doubt, early.doubt) > SKEW:
-            names = {id(s): h for h, s in sights.items()}
+            names = {id(look): host for host, look in looks.items()}
             pair = f"{names[id(early)]} is {apart:.1f} s ahead of {names[id(late)]}"
-            wrong.append(f"the clocks differ: {pair}: leases and certificates need them together")
-    return Judgement(tuple(wrong), tuple(advice), tuple(f"{h}: {_facts(s)}" for h, s in sights.items()))
+            text = f"the clocks differ: {pair}: leases and certificates need them together"
+            out.append(Sight("", wrong=(text,)))
+    return tuple(out)
 
 
-def _clock(sight: Sight) -> float:
-    return sight.clock or 0.0
+def _clock(look: Look) -> float:
+    return look.clock or 0.0
 
 
-def _wrong(sight: Sight, token: str, tarball: str) -> list[str]:
+def _wrong(look: Look, token: str, tarball: str) -> list[str]:
     out = []
-    ours = sight.config == "ours" and sight.token == token
-    if sight.system != "Linux" or sight.machine not in MACHINES:
-        out.append(f"etcd is not built for {clean(sight.system)} on {clean(sight.machine)}")
-    elif (built := _built_for(tarball)) and built != MACHINES[sight.machine]:
-        out.append(f"{tarball} is for {built}, and this is {MACHINES[sight.machine]}")
-    if sight.taken and not ours:
-        ports = ", ".join(map(str, sight.taken))
+    ours = look.config == "ours" and look.token == token
+    if look.system != "Linux" or look.machine not in MACHINES:
+        out.append(f"etcd is not built for {clean(look.system)} on {clean(look.machine)}")
+    elif (built := _built_for(tarball)) and built != MACHINES[look.machine]:
+        out.append(f"{tarball} is for {built}, and this is {MACHINES[look.machine]}")
+    if look.etcd == "":
+        out.append("there is no etcd: install it, or say where it comes from (`release`)")
+    if look.taken and not ours:
+        ports = ", ".join(map(str, look.taken))
         out.append(f"port {ports} is taken: something listens there")
-    if sight.data == "file":
+    if look.data == "file":
         out.append("the data directory is a file")
-    if sight.data in ("full", "hidden") and not ours:
-        what = "is not empty" if sight.data == "full" else "cannot be looked into"
+    if look.data in ("full", "hidden") and not ours:
+        what = "is not empty" if look.data == "full" else "cannot be looked into"
         out.append(f"the data directory {what}: nothing is overwritten; move it aside, or name another one")
-    if sight.config == "foreign":
+    if look.config == "foreign":
         out.append("the configuration file is there, and not ours: nothing is overwritten")
-    elif sight.config == "ours" and not ours and sight.data in ("full", "hidden"):
-        out.append(f"a member of another cluster ({clean(sight.token, 60)}) is there already")
-    if sight.unit == "foreign":
+    elif look.config == "ours" and not ours and look.data in ("full", "hidden"):
+        out.append(f"a member of another cluster ({clean(look.token, 60)}) is there already")
+    if look.unit == "foreign":
         out.append("the unit is there, and not ours: give another `unit`")
-    if sight.space is not None and sight.space < LEAST_SPACE and not ours:
-        out.append(f"only {si_bytes(sight.space)} are free for the data, {si_bytes(LEAST_SPACE)} are needed")
+    if look.space is not None and look.space < LEAST_SPACE and not ours:
+        out.append(f"only {si_bytes(look.space)} are free for the data, {si_bytes(LEAST_SPACE)} are needed")
     return out
 
 
@@ -195,13 +194,13 @@ def _built_for(tarball: str) -> str:
     return found[1] if found and found[1] in MACHINES.values() else ""
 
 
-def _advice(sight: Sight) -> list[str]:
+def _advice(look: Look) -> list[str]:
     out = []
-    if sight.space is not None and LEAST_SPACE <= sight.space < GOOD_SPACE:
+    if look.space is not None and LEAST_SPACE <= look.space < GOOD_SPACE:
         out.append(
-            f"{si_bytes(sight.space)} free: a full database and its log may take {si_bytes(GOOD_SPACE)}"
+            f"{si_bytes(look.space)} free: a full database and its log may take {si_bytes(GOOD_SPACE)}"
         )
-    p99 = sight.fsync_p99
+    p99 = look.fsync_p99
     if p99 is not None and p99 > FSYNC_P99:
         text = (
             f"99 of 100 writes are on disk within {p99 * 1000:.0f} ms, etcd wants {FSYNC_P99 * 1000:.0f} ms"
@@ -210,10 +209,12 @@ def _advice(sight: Sight) -> list[str]:
     return out
 
 
-def _facts(sight: Sight) -> str:
-    parts = [MACHINES.get(sight.machine, sight.machine)]
-    if sight.space is not None:
-        parts.append(f"{si_bytes(sight.space)} free")
-    p99 = sight.fsync_p99
+def _facts(look: Look) -> str:
+    parts = [MACHINES.get(look.machine, look.machine)]
+    if look.etcd:
+        parts.append(f"etcd {look.etcd}")
+    if look.space is not None:
+        parts.append(f"{si_bytes(look.space)} free")
+    p99 = look.fsync_p99
     parts.append(f"fsync p99 {p99 * 1000:.1f} ms" if p99 is not None else "fsync not measured")
     return ", ".join(clean(part) for part in parts)

@@ -260,8 +260,9 @@ def _last(text: str) -> str:
 
 
 def shown(argv: Sequence[str]) -> str:
-    """A command for people: a script within it in one line."""
-    return clean(shlex.join(" ".join(word.split()) for word in argv), 300)
+    """A command for people: of a script within it only that there is one."""
+    words = ["…" if "\n" in word.strip() else " ".join(word.split()) for word in argv]
+    return clean(shlex.join(words).replace("'…'", "…"), 300)
 
 
 def environment(values: Mapping[str, str]) -> list[str]:

@@ -27,7 +27,7 @@ class Choice(Input):
     ]
 
     def __init__(self, value: str, choices: tuple[str, ...], field_id: str) -> None:
-        super().__init__(value, id=field_id, compact=True)
+        super().__init__(value, id=field_id, classes="choice", compact=True)
         self._choices = choices
 
     def action_turn(self, by: int) -> None:

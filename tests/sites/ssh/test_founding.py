@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from etcdtui.config import SshProfile
+from etcdtui.cli.wizard import Behind
+from etcdtui.config import Config, SshProfile, load
+from etcdtui.config.draft import Draft
+from etcdtui.config.writer import save, with_profile
 from etcdtui.errors import SiteError
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, ReleasePlan, Runner, Source, Tls
 from etcdtui.model.cluster import RunState
@@ -20,6 +24,7 @@ from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome, Result
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
+from etcdtui.sites.asking import Nobody
 from etcdtui.sites.build import open_site
 from etcdtui.sites.founding import Founding
 from etcdtui.sites.ssh import preflight, probe
@@ -171,12 +176,12 @@ def test_a_tarball_that_is_another_is_refused(stage: Stage) -> None:
 
 
 def test_what_the_looks_mean() -> None:
-    def sight(*lines: str, ahead: float = 0.0) -> preflight.Sight:
+    def sight(*lines: str, ahead: float = 0.0) -> preflight.Look:
         text = "\n".join(("machine Linux x86_64", "data absent", "space 50000000", *lines))
         return preflight.parse(f"{text}\nclock {1000.0 + ahead:.3f}\n", 1000.0, 1000.2)
 
     well = preflight.judge({"a": sight(), "b": sight(ahead=1.1), "c": sight("data empty")}, "t", "")
-    assert (well.wrong, well.advice) == ((), ())
+    assert [(s.place, s.wrong, s.advice) for s in well] == [(h, (), ()) for h in "abc"]
     slow = sight(*(f"fsync 0.0{n % 4}5" for n in range(100)))
     found = preflight.judge(
         {
@@ -191,7 +196,7 @@ def test_what_the_looks_mean() -> None:
         "t",
         "etcd-v3.5.1-linux-amd64.tar.gz",
     )
-    assert found.wrong == (
+    assert tuple(text for s in found for text in s.sentences(s.wrong)) == (
         "a: port 2379 is taken: something listens there",
         "c: the data directory is not empty: nothing is overwritten; move it aside, or name another one",
         "c: a member of another cluster (other) is there already",
@@ -201,7 +206,7 @@ def test_what_the_looks_mean() -> None:
         "g: the unit is there, and not ours: give another `unit`",
         "the clocks differ: a is 3.0 s ahead of b: leases and certificates need them together",
     )
-    assert found.advice == (
+    assert tuple(text for s in found for text in s.sentences(s.advice)) == (
         "f: 99 of 100 writes are on disk within 35 ms, etcd wants 10 ms: a slow disk costs elections",
     )
 
@@ -212,3 +217,40 @@ def test_an_etcd_that_has_ended_is_none_that_runs() -> None:
     assert [process.pid for process in probe.parse(text).processes] == [8]
     state, words, _ = describe(probe.parse(text), Facts(runs=Runs.PROCESS), Stated(pid_file="/p"), "")
     assert (state, words) == (RunState.STOPPED, "no etcd runs and no command line is known")
+
+
+@pytest.mark.timeout(120)
+def test_a_draft_becomes_a_profile_and_its_hosts_are_looked_at(stage: Stage, tmp_path: Path) -> None:
+    """What the wizard knows, without its screen: the looks, the preview, the profile that is written."""
+    values = {
+        "name": "drafted", "run": "process", "source": "tarball", "where": stage.boot.release.where,
+        "release": VERSION, "tls": "made", "data_dir": stage.boot.data_dir,
+        "config_dir": stage.boot.config_dir, "install_dir": stage.boot.install_dir,
+    }  # fmt: skip
+    rows = [
+        {"host": m.host, "name": m.name, "address": m.address, "client_port": str(m.client_port),
+         "peer_port": str(m.peer_port)}
+        for m in stage.members
+    ]  # fmt: skip
+    draft = Draft(values, rows)
+    assert [p.where for p in draft.problems() if p.hard] == []
+    (tmp_path / ".ssh").mkdir(exist_ok=True)
+    (tmp_path / ".ssh/config").write_text((stage.root / "ssh_config").read_text())
+    (tmp_path / ".ssh/known_hosts").write_text((stage.root / "known_hosts").read_text())
+    file = tmp_path / "config.yaml"
+    behind = Behind(file, Config(), Nobody())
+    try:
+        assert [(s.place, s.wrong) for s in behind.look(draft)] == [("n0", ()), ("n1", ()), ("n2", ())]
+        with socket.create_server(("127.0.0.1", stage.members[1].peer_port)):
+            draft.rows[2]["host"] = "127.0.0.1:1"
+            found = {s.place: s.wrong for s in behind.look(draft)}
+            assert found["n0"] == () and "is taken" in found["n1"][0] and found["127.0.0.1"]
+        draft.rows[2]["host"] = "n2"
+        shown = "\n".join(text for _, text in behind.preview(draft))
+    finally:
+        behind.close()
+    assert not file.exists() and "initial-cluster-state" in shown and "tar -xzf" in shown
+    save(with_profile(file, draft.name, draft.mapping()))
+    profile = load(file).profiles["drafted"]
+    assert isinstance(profile, SshProfile)
+    assert profile.bootstrap == replace(stage.boot, tls=Tls.MADE, settings={}) == draft.plan()

@@ -1,0 +1,69 @@
+"""A look at every host that is to take a member, at all of them at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from etcdtui.errors import EtcdtuiError
+from etcdtui.model import etcd_settings as settings
+from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source
+from etcdtui.sites.founding import Sight
+from etcdtui.sites.ssh import installing, paper, preflight
+from etcdtui.sites.ssh.shell import Done, checked
+
+if TYPE_CHECKING:
+    from etcdtui.sites.ssh.host import Host
+
+AT_ONCE = 8
+"""Hosts that are looked at at one time."""
+LOOK_TIMEOUT = 60.0
+Run = Callable[..., Done]
+
+
+def survey(
+    pairs: Sequence[tuple[Host, MemberPlan]],
+    boot: HostsBootstrap,
+    cluster: str,
+    run_of: Callable[[Host], Run],
+) -> tuple[Sight, ...]:
+    """What was found; a host that cannot be looked at is among it, with the reason.
+
+    Args:
+        cluster: the profile's name.
+        run_of: what runs commands on a host with the rights that the bring-up will have.
+    """
+
+    def one(pair: tuple[Host, MemberPlan]) -> preflight.Look | EtcdtuiError:
+        try:
+            return _look(*pair, boot, run_of(pair[0]))
+        except EtcdtuiError as error:
+            return error
+
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="etcdtui-survey") as pool:
+        looks = dict(zip([host.name for host, _ in pairs], pool.map(one, pairs), strict=True))
+    tarball = installing.tarball_name(boot) if boot.release.source is not Source.THERE else ""
+    good = {host: look for host, look in looks.items() if isinstance(look, preflight.Look)}
+    found = {sight.place: sight for sight in preflight.judge(good, settings.token_of(boot, cluster), tarball)}
+    for host, look in looks.items():
+        if isinstance(look, EtcdtuiError):
+            found[host] = Sight(host, (look.message.removeprefix(f"{host}: "),))
+    order = [*looks, *([""] if "" in found else [])]
+    return tuple(found[place] for place in order)
+
+
+def _look(host: Host, member: MemberPlan, boot: HostsBootstrap, run: Run) -> preflight.Look:
+    unit = f"{paper.UNITS}/{paper.unit_name(boot, member)}" if boot.runner is Runner.SYSTEMD else ""
+    words = [settings.data_dir(boot, member), settings.config_file(boot, member), unit]
+    words.append(paper.program(boot) if boot.release.source is Source.THERE else "")
+    ports = [str(member.client_port), str(member.peer_port)]
+    # The login is made before the clock is asked.
+    checked(run(["true"]), host.name)
+    asked = time.time()
+    clock = checked(run(["date", "+clock %s.%N"]), host.name).text
+    answered = time.time()
+    script = ["sh", "-c", preflight.LOOK, "sh", *words, *ports]
+    text = checked(run(script, timeout=LOOK_TIMEOUT), host.name).text
+    return preflight.parse(text + clock, asked, answered)
