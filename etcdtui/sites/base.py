@@ -180,6 +180,8 @@ class NewNode:
     name: str
     peer_url: str
     client_url: str
+    member: str = ""
+    """The ``--name`` of its member; empty where the site chooses it."""
 
 
 @runtime_checkable
@@ -223,6 +225,15 @@ class Growable(Protocol):
 
         Idempotent: without a data directory nothing is done and that is said.
         """
+        ...
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A site whose places for further members are given, so that one of them and its name can be chosen."""
+
+    def free_nodes(self) -> tuple[NewNode, ...]:
+        """All that are free now, in the order `Growable.propose_nodes` takes them. Raises SiteError."""
         ...
 
 
