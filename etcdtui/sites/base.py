@@ -168,8 +168,12 @@ class Logged(Protocol):
         """
         ...
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines as they come, until `stop()` is true; untrusted text."""
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        """New lines as they come, until `stop()` is true; untrusted text.
+
+        Args:
+            lines: how many of those before to begin with, without a gap between them.
+        """
         ...
 
 

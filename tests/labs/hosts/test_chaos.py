@@ -14,7 +14,7 @@ from tests.labs.hosts.lab import Lab
 
 SEED = 11
 SELECTED = (
-    ("add a member", "unit", Point(Fault.CONSOLE, 3, "begin", 0.2)),
+    ("add a member", "process", Point(Fault.CONSOLE, 3, "begin", 0.2)),
     ("restore a snapshot", "static", Point(Fault.CONSOLE, 5, "begin", 0.1)),
     ("rolling restart", "unit", Point(Fault.POWER_CUT, 2, "begin", 0.3)),
 )

@@ -79,11 +79,10 @@ def test_systemd_static_pod_and_process_are_found_stopped_and_started(
 
 
 TORRENT = """
-exec perl -e 'use Time::HiRes qw(time sleep); $| = 1; my ($t, $n) = (time, 0);
-    while (time - $t < 4) {
-        my $due = int((time - $t) * 10000);
-        for (; $n < $due; $n++) { print "line $n of many " . "x" x 150 . "\\n" } sleep 0.02
-    }' >> """
+exec perl -e '$| = 1; my $x = "x" x 150; for my $r (0 .. 199) {
+    print map { $r * 200 + $_ . " of many $x\\n" } 0 .. 199; select(undef, undef, undef, 0.02)
+}' >> """
+"""Forty thousand lines in little more than four seconds."""
 
 
 def test_logs_of_every_kind_are_read_and_followed(lab: Lab, mixed: LabCluster, tmp_path: Path) -> None:
@@ -97,12 +96,15 @@ def test_logs_of_every_kind_are_read_and_followed(lab: Lab, mixed: LabCluster, t
             came = threading.Event()
             thread = threading.Thread(target=collect, args=(seen.site, name, stop, followed, came))
             thread.start()
-            # Leadership changes are logged by every member.
-            leader = seen.session.snapshot().leader_row
-            assert leader is not None
-            other = next(r.name for r in seen.session.snapshot().rows if r.name != leader.name)
-            seen.done("move-leader", other)
-            assert came.wait(10), name
+            # Leadership changes are logged by every member; following may begin after the first.
+            for _ in range(4):
+                leader = seen.session.snapshot().leader_row
+                assert leader is not None
+                other = next(r.name for r in seen.session.snapshot().rows if r.name != leader.name)
+                seen.done("move-leader", other)
+                if came.wait(2):
+                    break
+            assert came.is_set(), name
             stop.set()
             thread.join(5)
             assert not thread.is_alive()
@@ -110,7 +112,7 @@ def test_logs_of_every_kind_are_read_and_followed(lab: Lab, mixed: LabCluster, t
             # From a time on, by the host's own clock.
             moment = stamp_of(next(line for line in reversed(lines) if stamp_of(line)))
             since = seen.site.log_from(name, moment, 1000)
-            assert stamp_of(since[0]) >= moment
+            assert next(filter(None, map(stamp_of, since))) >= moment
             assert set(followed) <= set(since)
             assert seen.site.log_from(name, moment, 2) == since[:2]
             assert seen.site.log_from(name, "2999-01-01 00:00:00", 10) == ()
@@ -137,7 +139,7 @@ def test_ten_thousand_lines_a_second_do_not_slow_the_readings(
             time.sleep(0.1)
             got += feed.take()
         feed.close()
-        numbers = [int(line.split()[1]) for line in got if " of many " in line]
+        numbers = [int(line.split()[0]) for line in got if " of many " in line]
         assert len(numbers) >= 35_000
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert slowest < 1.5
