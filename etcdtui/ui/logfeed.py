@@ -14,6 +14,7 @@ RING = 20_000
 """Lines kept; older ones are let go."""
 TAIL = 500
 """Lines shown from before the log was opened."""
+GAP = "-- more lines came at once than were read: some are missing here --"
 FROM = RING // 2
 """Lines shown from a moment on before what is new: they stay while as many come."""
 
@@ -73,18 +74,7 @@ class LogFeed:
             before = self._before()
             with self._lock:
                 self._lines.extend(before)
-            # Following begins with lines of before, so that none is missed; those shown are left out.
-            shown, backlog, reached = Counter(before[-TAIL:]), TAIL, not self.moment
-            for line in self._source.log_follow(self._node, lambda: self._closed, TAIL):
-                backlog -= 1
-                reached = reached or backlog < 0 or stamp_of(line) >= self.moment
-                if backlog >= 0 and (shown[line] > 0 or not reached):
-                    shown[line] -= 1
-                    continue
-                with self._lock:
-                    self._lines.append(line)
-                if self._closed:
-                    return
+            self._follow(before)
             self.error = "the log has ended"
         except EtcdtuiError as error:
             self.error = error.message
@@ -97,3 +87,19 @@ class LogFeed:
         if len(lines) == FROM:
             lines.append(f"-- {FROM} lines from {self.moment} on; those up to now are left out --")
         return lines
+
+    def _follow(self, before: list[str]) -> None:
+        """Following begins with lines of before, so that none is missed; those shown are left out."""
+        shown, reached = Counter(before[-TAIL:]), not self.moment
+        stream = self._source.log_follow(self._node, lambda: self._closed, TAIL)
+        for number, line in enumerate(stream):
+            reached = reached or number >= TAIL or stamp_of(line) >= self.moment
+            known = number < TAIL and (shown[line] > 0 or not reached)
+            gap = [GAP] if number == 0 and before and not known else []
+            if known:
+                shown[line] -= 1
+                continue
+            with self._lock:
+                self._lines.extend([*gap, line])
+            if self._closed:
+                return
