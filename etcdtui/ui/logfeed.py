@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from etcdtui.errors import EtcdtuiError
+from etcdtui.model.logline import stamp_of
 
 RING = 20_000
 """Lines kept; older ones are let go."""
 TAIL = 500
 """Lines shown from before the log was opened."""
+GAP = "-- more lines came at once than were read: some are missing here --"
 FROM = RING // 2
 """Lines shown from a moment on before what is new: they stay while as many come."""
 
@@ -28,8 +30,8 @@ class LogSource(Protocol):
         """The first lines from a moment on."""
         ...
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines until `stop()`."""
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        """The last lines and new ones until `stop()`."""
         ...
 
 
@@ -72,11 +74,7 @@ class LogFeed:
             before = self._before()
             with self._lock:
                 self._lines.extend(before)
-            for line in self._source.log_follow(self._node, lambda: self._closed):
-                with self._lock:
-                    self._lines.append(line)
-                if self._closed:
-                    return
+            self._follow(before)
             self.error = "the log has ended"
         except EtcdtuiError as error:
             self.error = error.message
@@ -89,3 +87,19 @@ class LogFeed:
         if len(lines) == FROM:
             lines.append(f"-- {FROM} lines from {self.moment} on; those up to now are left out --")
         return lines
+
+    def _follow(self, before: list[str]) -> None:
+        """Following begins with lines of before, so that none is missed; those shown are left out."""
+        shown, reached = Counter(before[-TAIL:]), not self.moment
+        stream = self._source.log_follow(self._node, lambda: self._closed, TAIL)
+        for number, line in enumerate(stream):
+            reached = reached or number >= TAIL or stamp_of(line) >= self.moment
+            known = number < TAIL and (shown[line] > 0 or not reached)
+            gap = [GAP] if number == 0 and before and not known else []
+            if known:
+                shown[line] -= 1
+                continue
+            with self._lock:
+                self._lines.extend([*gap, line])
+            if self._closed:
+                return

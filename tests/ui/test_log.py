@@ -11,7 +11,7 @@ import pytest
 
 from etcdtui.errors import UsageError
 from etcdtui.model.logline import stamp_of
-from etcdtui.ui.logfeed import RING
+from etcdtui.ui.logfeed import GAP, RING, TAIL, LogFeed
 from etcdtui.ui.moment import parse_moment
 from etcdtui.ui.screens.log import LogScreen
 from etcdtui.ui.widgets.logview import LogView
@@ -36,7 +36,8 @@ class Source:
     def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
         return tuple(line for line in self.lines if stamp_of(line) >= moment)[:lines]
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        yield from self.lines[-lines:]
         given, began = 0, time.monotonic()
         while not stop():
             if self.rate:
@@ -61,7 +62,13 @@ async def test_a_log_is_followed_filtered_and_searched() -> None:
     async with console(session(source), (100, 30)) as (app, pilot):
         await pilot.press("v")
         text = await shows(
-            app, pilot, "10:00:00.123 ▲ slow  took=1s", "[red]text[/]", "✖ etcdmain: bad", "following"
+            app,
+            pilot,
+            "3 lines",
+            "10:00:00.123 ▲ slow  took=1s",
+            "[red]text[/]",
+            "✖ etcdmain: bad",
+            "following",
         )
         assert "\x1b" not in text
         source.more.append("a new one")
@@ -147,3 +154,35 @@ async def test_the_log_is_of_the_selected_row() -> None:
     async with console(out) as (app, pilot):
         await pilot.press("v")
         await until(pilot, lambda: any("no node" in n.message for n in app._notifications))
+
+
+class Grown(Source):
+    """A log that grows between the reading of its end and following."""
+
+    come: tuple[str, ...] = ()
+
+    def log_tail(self, node: str, lines: int) -> tuple[str, ...]:
+        end = super().log_tail(node, lines)
+        self.lines += self.come
+        return end
+
+
+def test_what_came_between_the_end_and_following_is_shown_once_or_said_to_be_missing() -> None:
+    old = [f"line {n}" for n in range(TAIL)]
+
+    def fed(more: int) -> list[str]:
+        source = Grown(tuple(old))
+        source.come = tuple(f"line {n}" for n in range(TAIL, TAIL + more))
+        feed, got = LogFeed(source, "n1"), []
+        last = f"line {TAIL + more - 1}"
+        deadline = time.monotonic() + 10
+        while last not in got:
+            got += feed.take()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        feed.close()
+        return got
+
+    assert fed(7) == [f"line {n}" for n in range(TAIL + 7)]
+    torn = fed(TAIL + 7)
+    assert torn == [*old, GAP, *(f"line {n}" for n in range(TAIL + 7, 2 * TAIL + 7))]
