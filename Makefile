@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures clean
+.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
@@ -32,10 +32,12 @@ bench: $(DEV) tools
 	$(BIN)/python -m bench
 
 # Every operation under a writer, its console and nodes killed at every point: make chaos SEED=7 SHARE=0.2
+# On real hosts behind a jump host, whose power is cut too (as root): make chaos SITE=hosts SHARE=0.1
 SEED ?= 1
 SHARE ?= 1.0
+SITE ?= local
 chaos: $(DEV) tools
-	$(BIN)/python -m tests.chaos --seed $(SEED) --share $(SHARE)
+	$(BIN)/python -m tests.chaos --site $(SITE) --seed $(SEED) --share $(SHARE)
 
 # The jump host and three nodes under systemd that tests/labs/hosts boots: needs root and Debian, about a minute.
 lab-hosts: $(DEV)
@@ -48,6 +50,10 @@ lab-kube: $(DEV)
 # The README's pictures, drawn from a real cluster.
 pictures: $(DEV)
 	$(BIN)/python -m docs.pictures.make
+
+# Those of the pages about SSH, drawn on the lab of hosts: needs root.
+pictures-hosts: $(DEV) lab-hosts
+	$(BIN)/python -m docs.pictures.hosts
 
 # Debian's etcd 3.4 beside PyPI's 3.5, unpacked into .cache without touching the system.
 tools:

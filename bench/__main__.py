@@ -1,6 +1,7 @@
 """`python -m bench`: runs every benchmark, prints the table and writes ``bench/results.json``.
 
 `python -m bench kube` runs and prints those on a real Kubernetes alone; the lab of tests/labs/kube must run.
+`python -m bench ssh` those through a jump host alone. Neither writes the file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="etcdtui-bench-") as directory:
         root = Path(directory)
+        if sys.argv[1:] == ["ssh"]:
+            print(table(ssh.run(root)))
+            return 0
         for name in ("reading", "console", "ssh"):
             (root / name).mkdir()
         rows = reading.run(root / "reading") + console.run(root / "console")

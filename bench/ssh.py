@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.result import Row, at_most, faster
+from bench.terminal import Terminal
 from etcdtui.config import SshProfile
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
@@ -25,10 +27,11 @@ from tests.support.tools import etcd as binary
 ROUNDS = 200
 HOSTS = (3, 10)
 DEADLINE = 30.0
+MINUTE = 60.0
 
 
 def run(root: Path) -> list[Row]:
-    """Two rows for a status, one for each number of hosts until the first grid."""
+    """Two rows for a status, one for each number of hosts until the first grid, one for a quiet minute."""
     with sshds(root, 2) as servers, running(root, 1) as cluster:
         key = keygen(root / "id")
         for server in servers:
@@ -37,7 +40,12 @@ def run(root: Path) -> list[Row]:
         known.write_text("".join(server.known_hosts_line for server in servers))
         way = Way(root, servers[0], servers[1], key, known)
         (root / "etcd.pid").write_text(f"{cluster.procs[0].pid}\n")
-        return _status(way, cluster) + [_first_grid(way, cluster, count) for count in HOSTS]
+        rows = _status(way, cluster) + [_first_grid(way, cluster, count) for count in HOSTS]
+    with sshds(root, 2) as servers, running(root / "three", 3) as cluster:
+        for server in servers:
+            server.authorize(key)
+        known.write_text("".join(server.known_hosts_line for server in servers))
+        return [*rows, _quiet_minute(Way(root, servers[0], servers[1], key, known), cluster, root)]
 
 
 class Way:
@@ -130,3 +138,36 @@ def _first_grid(way: Way, cluster: EtcdCluster, count: int) -> Row:
     return faster(
         f"first grid of {count} hosts, against a loop of ssh", ours * 1000, _median(loop, 1), "ms", 1
     )
+
+
+def _quiet_minute(way: Way, cluster: EtcdCluster, root: Path) -> Row:
+    """What a minute of a cluster at rest costs the line of an operator who sits behind the terminal."""
+    for number, proc in enumerate(cluster.procs):
+        (root / f"etcd-{number}.pid").write_text(f"{proc.pid}\n")
+    stated = ", ".join(f"h{n}: {{pid_file: {root}/etcd-{n}.pid}}" for n in range(3))
+    config = root / "config.yaml"
+    config.write_text(
+        f"profiles: {{bench: {{kind: ssh, hosts: [h0, h1, h2], ssh_config: {way.config}, sudo: false, "
+        f"host_settings: {{{stated}}}}}}}\n"
+    )
+    home = {f"XDG_{name}_HOME": str(root / "home") for name in ("CONFIG", "STATE", "DATA")}
+    argv = [sys.executable, "-m", "etcdtui", "launch", "bench", "--config", str(config)]
+    ours = _bytes_of_a_minute(Terminal(argv, env=home), "3 of 3 voters healthy")
+    ctl = [str(binary("3.5", "etcdctl")), "--endpoints", ",".join(cluster.urls), "endpoint", "status"]
+    watch = ["watch", "-n", "1", "env", "ETCDCTL_API=3", *ctl, "-w", "table"]
+    theirs = _bytes_of_a_minute(Terminal(["ssh", "-F", str(way.config), "-tt", "h0", *watch]), "RAFT")
+    return at_most(
+        "terminal bytes of a quiet minute, against ssh -t watch etcdctl", ours, theirs, "bytes", 0.1
+    )
+
+
+def _bytes_of_a_minute(terminal: Terminal, shown: str) -> int:
+    """Counted once it shows what is waited for, and has settled."""
+    try:
+        terminal.wait_for(shown, 60)
+        time.sleep(8)
+        since = time.monotonic()
+        time.sleep(MINUTE)
+        return len(terminal.written(since, since + MINUTE))
+    finally:
+        terminal.close()

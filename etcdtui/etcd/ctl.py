@@ -1,7 +1,7 @@
 """One endpoint of etcd by way of ``etcdctl -w json``, run wherever a runner runs it.
 
-For where no connection to etcd can be made. Each call costs a process and tens of milliseconds; losing a
-connection is not noticed by itself, and snapshots are not offered.
+For where no connection to etcd can be made. Each call costs a process and tens of milliseconds, and losing a
+connection is not noticed by itself.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -41,26 +41,32 @@ class Ran:
 
 Runner = Callable[[Sequence[str], str, float], Ran]
 """Runs etcdctl with these arguments and this standard input within so many seconds; raises SiteError."""
+Saver = Callable[[Sequence[str], float], Generator[bytes, None, Ran]]
+"""Has etcdctl with these arguments save a snapshot, gives the file's bytes, and returns how it ended."""
 
 
 class CtlReader:
-    """The calls that change nothing (`etcdtui.etcd.api.EtcdReader`)."""
+    """The calls that change nothing (`etcdtui.etcd.api.EtcdReader`).
 
-    def __init__(self, target: Target, run: Runner, options: Sequence[str] = ()) -> None:
+    Args:
+        save: how a snapshot is saved and read; none are offered when None.
+    """
+
+    def __init__(
+        self, target: Target, run: Runner, options: Sequence[str] = (), save: Saver | None = None
+    ) -> None:
         self.target = target
         self._run = run
         self._options = options
+        self._save = save
+
+    def _argv(self, words: Sequence[str], timeout: float) -> list[str]:
+        seconds = f"{max(timeout, 0.1):.2f}s"
+        deadlines = (f"--dial-timeout={seconds}", f"--command-timeout={seconds}")
+        return [f"--endpoints={self.target.url}", *deadlines, *self._options, *words]
 
     def _text(self, words: Sequence[str], timeout: float, stdin: str = "") -> str:
-        seconds = f"{max(timeout, 0.1):.2f}s"
-        argv = [
-            f"--endpoints={self.target.url}",
-            f"--dial-timeout={seconds}",
-            f"--command-timeout={seconds}",
-            *self._options,
-            *words,
-        ]
-        done = self._run(argv, stdin, timeout + 3)
+        done = self._run(self._argv(words, timeout), stdin, timeout + 3)
         if done.code:
             self._fail(done, timeout)
         return done.out
@@ -161,11 +167,12 @@ class CtlReader:
         return HashKv(raw["hash"], raw.get("compact_revision", 0), raw["header"].get("revision", 0))
 
     def snapshot(self, timeout: float) -> Iterator[bytes]:
-        """Not offered: etcdctl writes a file, and it would lie on the host."""
-        del timeout
-        raise Refused(
-            "a snapshot cannot be taken by way of the host's etcdctl", "allow forwarding in its sshd"
-        )
+        """``etcdctl snapshot save`` into a file of the host that is gone afterwards; its bytes in chunks."""
+        if self._save is None:
+            raise Refused("a snapshot cannot be taken by way of this etcdctl")
+        done = yield from self._save(self._argv(["snapshot", "save"], timeout), timeout)
+        if done.code:
+            self._fail(done, timeout)
 
     def on_disconnect(self, callback: Callable[[], None]) -> None:
         """There is no connection to lose."""
@@ -180,10 +187,9 @@ class CtlEndpoint(CtlReader):
 
     def put(self, key: bytes, value: bytes, timeout: float, *, lease: int = 0) -> int:
         """KV.Put; the revision it was written at."""
-        answer = self._json(
-            ["put", _word(key), "--ignore-value=false", f"--lease={lease:x}"], timeout, _word(value)
-        )
-        return int(answer["header"]["revision"])
+        # `etcdctl put` reads its value before the password of a user, a transaction after it.
+        script = f"\n{_put(key, value, lease)}\n\n\n"
+        return int(self._json(["txn"], timeout, script)["header"]["revision"])
 
     def delete(self, key: bytes, timeout: float) -> int:
         """KV.DeleteRange of one key; how many keys went (0 or 1)."""
@@ -191,9 +197,7 @@ class CtlEndpoint(CtlReader):
 
     def put_if(self, key: bytes, value: bytes, mod_revision: int, timeout: float, *, lease: int = 0) -> bool:
         """KV.Txn: put if the key's mod revision is `mod_revision` (0: it does not exist); whether it did."""
-        name, text = json.dumps(_word(key)), json.dumps(_word(value))
-        with_lease = f" --lease={lease:x}" if lease else ""
-        script = f'mod({name}) = "{mod_revision}"\n\nput {name} {text}{with_lease}\n\n\n'
+        script = f'mod({json.dumps(_word(key))}) = "{mod_revision}"\n\n{_put(key, value, lease)}\n\n\n'
         return bool(self._json(["txn"], timeout, script).get("succeeded", False))
 
     def lease_grant(self, ttl: int, timeout: float) -> int:
@@ -253,6 +257,12 @@ class CtlEndpoint(CtlReader):
         """Maintenance.Downgrade (3.5+)."""
         self._text(["downgrade", action, *([version] if version else [])], timeout)
         return version
+
+
+def _put(key: bytes, value: bytes, lease: int) -> str:
+    """A put as a line of a transaction."""
+    with_lease = f"--lease={lease:x} " if lease else ""
+    return f"put {with_lease}-- {json.dumps(_word(key))} {json.dumps(_word(value))}"
 
 
 def _member(raw: dict[str, Any]) -> Member:

@@ -231,10 +231,10 @@ def _growable(context: Context) -> Growable:
 def _prepare(args: Args, context: Context) -> str:
     """Write what the node needs to join the membership as it is now.
 
-    Args: ``node``, ``peer_url``, ``client_url``.
+    Args: ``node``, ``peer_url``, ``client_url``, ``member_name``.
     """
     site, snapshot = _growable(context), context.fresh(FRESH)
-    place = NewNode(args["node"], args["peer_url"], args["client_url"])
+    place = NewNode(args["node"], args["peer_url"], args["client_url"], args.get("member_name", ""))
     if find({"peer_urls": [place.peer_url]}, snapshot.members) is None:
         raise Refused(
             f"{clean(place.name)}: no member has the peer URL {clean(place.peer_url)}", "add it first"

@@ -175,7 +175,12 @@ def join_steps(site: Site, place: NewNode, *, learner: bool, apart: Sequence[int
         *add_steps(place.name, [place.peer_url], learner=learner, apart=apart),
         Step(
             verb="node.prepare",
-            args={"node": place.name, "peer_url": place.peer_url, "client_url": place.client_url},
+            args={
+                "node": place.name,
+                "peer_url": place.peer_url,
+                "client_url": place.client_url,
+                "member_name": place.member,
+            },
             title=f"prepare {clean(place.name)}",
             call=growable(site).describe_prepare(place),
             undo=retire_step(site, place.name, seat),

@@ -168,8 +168,12 @@ class Logged(Protocol):
         """
         ...
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines as they come, until `stop()` is true; untrusted text."""
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        """New lines as they come, until `stop()` is true; untrusted text.
+
+        Args:
+            lines: how many of those before to begin with, without a gap between them.
+        """
         ...
 
 
@@ -180,6 +184,8 @@ class NewNode:
     name: str
     peer_url: str
     client_url: str
+    member: str = ""
+    """The ``--name`` of its member; empty where the site chooses it."""
 
 
 @runtime_checkable
@@ -223,6 +229,15 @@ class Growable(Protocol):
 
         Idempotent: without a data directory nothing is done and that is said.
         """
+        ...
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A site whose places for further members are given, so that one of them and its name can be chosen."""
+
+    def free_nodes(self) -> tuple[NewNode, ...]:
+        """All that are free now, in the order `Growable.propose_nodes` takes them. Raises SiteError."""
         ...
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from etcdtui.errors import EtcdtuiError
+from etcdtui.model.logline import stamp_of
 
 RING = 20_000
 """Lines kept; older ones are let go."""
@@ -28,8 +29,8 @@ class LogSource(Protocol):
         """The first lines from a moment on."""
         ...
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines until `stop()`."""
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        """The last lines and new ones until `stop()`."""
         ...
 
 
@@ -72,7 +73,14 @@ class LogFeed:
             before = self._before()
             with self._lock:
                 self._lines.extend(before)
-            for line in self._source.log_follow(self._node, lambda: self._closed):
+            # Following begins with lines of before, so that none is missed; those shown are left out.
+            shown, backlog, reached = Counter(before[-TAIL:]), TAIL, not self.moment
+            for line in self._source.log_follow(self._node, lambda: self._closed, TAIL):
+                backlog -= 1
+                reached = reached or backlog < 0 or stamp_of(line) >= self.moment
+                if backlog >= 0 and (shown[line] > 0 or not reached):
+                    shown[line] -= 1
+                    continue
                 with self._lock:
                     self._lines.append(line)
                 if self._closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -13,7 +14,8 @@ from pathlib import Path
 from random import Random
 
 from tests.chaos.operations import OPERATIONS, Operation
-from tests.chaos.trial import Fault, Outcome, Point, attempt, points
+from tests.chaos.stage import staged
+from tests.chaos.trial import Fault, Outcome, Point, Staging, attempt, points
 
 
 def main() -> int:
@@ -22,12 +24,32 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the delays and choices")
     parser.add_argument("--share", type=float, default=1.0, help="share of the points to try, 0 to 1")
     parser.add_argument("--only", default="", help="operations whose name contains this")
-    parser.add_argument("--sizes", default="3,5", help="sizes of the cluster")
+    parser.add_argument("--site", choices=("local", "hosts"), default="local", help="hosts: in their lab")
+    parser.add_argument("--sizes", default="3,5", help="sizes of the cluster; on hosts 3")
     parser.add_argument("--versions", default="3.4,3.5", help="versions of etcd")
     parser.add_argument("--json", metavar="FILE", help="write every outcome there too")
     args = parser.parse_args()
+    with staging_of(args) as staging:
+        return carry_out(args, staging)
+
+
+@contextlib.contextmanager
+def staging_of(args: argparse.Namespace) -> Iterator[Staging]:
+    """What makes the clusters; the lab of hosts is up meanwhile."""
+    if args.site == "local":
+        yield staged
+        return
+    from tests.chaos.hosts import HostStaging
+    from tests.labs.hosts.lab import ready
+
+    with ready() as lab:
+        yield HostStaging(lab, Random(args.seed))
+
+
+def carry_out(args: argparse.Namespace, staging: Staging) -> int:
+    """Run them one after the other, a line each; 1 when one of them found something."""
     began, found = time.monotonic(), []
-    for outcome in trials(args):
+    for outcome in trials(args, staging):
         found.append(outcome)
         sign = "ok  " if outcome.ok else "FAIL"
         told = outcome.problem or outcome.settled
@@ -44,30 +66,33 @@ def main() -> int:
     return 0 if all(o.ok for o in found) else 1
 
 
-def trials(args: argparse.Namespace) -> Iterator[Outcome]:
+def trials(args: argparse.Namespace, staging: Staging) -> Iterator[Outcome]:
     """An undisturbed run of each operation, then its points."""
-    sizes = {int(word) for word in args.sizes.split(",")}
+    on_hosts = args.site == "hosts"
+    sizes = {3} if on_hosts else {int(word) for word in args.sizes.split(",")}
     versions = set(args.versions.split(","))
     for operation in OPERATIONS:
-        if args.only not in operation.name:
+        if args.only not in operation.name or (on_hosts and not operation.hosts):
             continue
         for size in sorted(sizes & set(operation.sizes)):
             for version in sorted(versions & set(operation.versions)):
-                yield from _one(operation, size, version, args)
+                yield from _one(operation, size, version, args, staging)
 
 
-def _one(operation: Operation, size: int, version: str, args: argparse.Namespace) -> Iterator[Outcome]:
+def _one(
+    operation: Operation, size: int, version: str, args: argparse.Namespace, staging: Staging
+) -> Iterator[Outcome]:
     random = Random(f"{args.seed} {operation.name} {size} {version}")
-    first = _attempt(operation, size, version, Point(), random)
+
+    def tried(point: Point) -> Outcome:
+        with tempfile.TemporaryDirectory(prefix="etcdtui-chaos-") as root:
+            return attempt(Path(root), operation, size, version, point, random, staging)
+
+    first = tried(Point())
     yield first
-    for point in points(first.durations, random):
+    for point in points(first.durations, random, machines=args.site == "hosts"):
         if random.random() < args.share:
-            yield _attempt(operation, size, version, point, random)
-
-
-def _attempt(operation: Operation, size: int, version: str, point: Point, random: Random) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="etcdtui-chaos-") as root:
-        return attempt(Path(root), operation, size, version, point, random)
+            yield tried(point)
 
 
 def table(found: list[Outcome]) -> str:

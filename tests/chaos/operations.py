@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from etcdtui.errors import Refused
-from etcdtui.etcd.api import Target
-from etcdtui.etcd.rpc import dial
 from tests.chaos.stage import Stage
 from tests.sites.local.support import wait_until
-from tests.support.etcd import free_ports
 
 
 def _nothing(_stage: Stage) -> None:
@@ -43,21 +37,21 @@ class Operation:
     """Further flags of etcd."""
     shrinks_to_one: bool = False
     """Whether one member is left once it is finished, the other nodes being stopped."""
+    hosts: bool = True
+    """Whether the lab of hosts has room for it."""
 
 
 def _kill_and_wipe(stage: Stage) -> None:
     """A member that will not come back: killed, its data gone."""
     victim = stage.follower()
     stage.notes["victim"] = victim
-    stage.signal(victim, signal.SIGKILL)
-    node = next(n for n in stage.site.nodes() if n.name == victim)
-    wait_until(lambda: not next(n for n in stage.site.nodes() if n.name == victim).pid, "killed")
-    shutil.rmtree(Path(node.data_dir) / "member")
+    stage.kill_for_good(victim)
+    stage.lose_data(victim)
 
 
 def _fill(stage: Stage) -> None:
     """Some thousand values and revisions, so that there is something to compact and to give back."""
-    filler = dial(Target(stage.urls()[0], stage.urls()[0].split("://")[-1]))
+    filler = stage.site.dial(stage.urls()[0])
     try:
         for number in range(400):
             filler.put(b"filler/%d" % (number % 40), b"x" * 8000, 5.0)
@@ -67,7 +61,7 @@ def _fill(stage: Stage) -> None:
 
 def _fill_up(stage: Stage) -> None:
     """Until etcd says NOSPACE."""
-    filler = dial(Target(stage.urls()[0], stage.urls()[0].split("://")[-1]))
+    filler = stage.site.dial(stage.urls()[0])
     try:
         with contextlib.suppress(Refused):
             for number in range(4000):
@@ -80,7 +74,7 @@ def _fill_up(stage: Stage) -> None:
 def _save(stage: Stage) -> None:
     """A snapshot to restore from, saved by etcdctl; what the writer acknowledged until then counts."""
     file = stage.cli.root / "saved.db"
-    stage.etcdctl("snapshot", "save", str(file), urls=stage.urls()[:1])
+    stage.save(file)
     stage.notes["snapshot"] = str(file)
 
 
@@ -89,13 +83,12 @@ def _lose_quorum(stage: Stage) -> None:
     stage.notes["survivor"] = survivor = stage.leader()
     for node in stage.site.nodes():
         if node.name != survivor:
-            stage.signal(node.name, signal.SIGKILL)
-    wait_until(lambda: sum(bool(n.pid) for n in stage.site.nodes()) == 1, "one survivor")
+            stage.kill_for_good(node.name)
 
 
 def _another_port(stage: Stage) -> list[str]:
     node = stage.follower()
-    return ["update-peer-urls", node, f"http://127.0.0.1:{free_ports(1)[0]}"]
+    return ["update-peer-urls", node, stage.another_peer_url(node)]
 
 
 QUOTA = "--quota-backend-bytes=16000000"
@@ -108,7 +101,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("rolling restart", lambda _s: ["rolling-restart"]),
     Operation("upgrade 3.4 to 3.5", lambda _s: ["upgrade", "3.5.1"], versions=("3.4",)),
     Operation("add a member", lambda _s: ["add-member"], grows=1),
-    Operation("grow by two", lambda s: ["scale", str(s.size + 2)], grows=2),
+    Operation("grow by two", lambda s: ["scale", str(s.size + 2)], grows=2, hosts=False),
     Operation("shrink by two", lambda s: ["scale", str(s.size - 2)], grows=-2),
     Operation("remove a follower", lambda s: ["remove-member", s.follower()], grows=-1),
     Operation("remove the leader", lambda s: ["remove-member", s.leader()], grows=-1),
@@ -121,13 +114,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("end a NOSPACE", lambda _s: ["free-space"], _fill_up, online=False, options=(QUOTA,)),
     Operation(
         "restore a snapshot",
-        lambda s: ["restore", s.notes["snapshot"], "--override", "demo"],
+        lambda s: ["restore", s.notes["snapshot"], "--override", s.profile],
         _save,
         online=False,
     ),
     Operation(
         "recover from a lost quorum",
-        lambda s: ["recover-quorum", "--node", s.notes["survivor"], "--override", "demo"],
+        lambda s: ["recover-quorum", "--node", s.notes["survivor"], "--override", s.profile],
         _lose_quorum,
         shrinks_to_one=True,
         online=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,14 +13,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from etcdtui.errors import SiteError
+from etcdtui.model.cluster import Node
+from etcdtui.sites.base import HasNodes, Site
 from etcdtui.sites.local.demo import open_demo
-from etcdtui.sites.local.site import LocalSite
 from tests.cli.command import Cli
 from tests.sites.local.support import QUICK, wait_until
-from tests.support.etcd import etcdctl
+from tests.support.etcd import etcdctl, free_ports
 from tests.support.tools import etcd
 from tests.support.writer import Writer
 
@@ -28,14 +30,19 @@ CONSOLE_TIMEOUT = 280.0
 """Seconds after which a console that does not end by itself counts as hanging."""
 
 
+class WatchedSite(HasNodes, Site, Protocol):
+    """Where a trial takes place, as the trial itself looks at it."""
+
+
 @dataclass
 class Stage:
     """A demo cluster in a directory of its own, with the newest etcd on offer beside the one it runs."""
 
     cli: Cli
-    site: LocalSite
+    site: WatchedSite
     version: str
     size: int
+    profile: str = NAME
     notes: dict[str, Any] = field(default_factory=dict)
     """What an operation's setup wants to remember."""
 
@@ -87,9 +94,22 @@ class Stage:
         leader = self.leader()
         return next(n.name for n in reversed(self.site.nodes()) if n.name != leader and n.pid)
 
+    def node(self, name: str) -> Node:
+        """The node of that name, as it is now."""
+        return next(n for n in self.site.nodes() if n.name == name)
+
     def node_at(self, url: str) -> str:
         """Name of the node with a client URL."""
         return next(n.name for n in self.site.nodes() if n.client_urls[0] == url)
+
+    def save(self, file: Path) -> None:
+        """Save a snapshot with etcdctl."""
+        self.etcdctl("snapshot", "save", str(file), urls=self.urls()[:1])
+
+    def another_peer_url(self, node: str) -> str:
+        """A peer URL that a node might have instead."""
+        del node
+        return f"http://127.0.0.1:{free_ports(1)[0]}"
 
     def unsound(self, allowed: set[int], *, one_node: bool = False, dead: str = "") -> str:
         """What is wrong with the cluster, empty when all is well.
@@ -126,6 +146,20 @@ class Stage:
             if pid is not None:
                 os.kill(pid, number)
                 return True
+        return False
+
+    def kill_for_good(self, node: str) -> None:
+        """Kill a node's etcd so that it does not come back by itself."""
+        self.signal(node, signal.SIGKILL)
+        wait_until(lambda: not self.node(node).pid, "killed")
+
+    def lose_data(self, node: str) -> None:
+        """Take a node's data away as a broken disk does."""
+        shutil.rmtree(Path(self.node(node).data_dir) / "member")
+
+    def power(self, node: str, on: bool) -> bool:
+        """Cut the power of a node's machine or give it back; whether it has one of its own."""
+        del node, on
         return False
 
     # -- consoles --------------------------------------------------------------------------
@@ -209,4 +243,4 @@ def writing(stage: Stage) -> Writer:
     def current() -> list[str]:
         return stage.urls() or [n.client_urls[0] for n in stage.site.nodes()]
 
-    return Writer(current(), current=current)
+    return Writer(current(), current=current, reach=stage.site.dial)

@@ -6,7 +6,8 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +26,10 @@ ROUNDS = 4
 """How often the next launch may be needed before a trial counts as stuck."""
 
 
+Staging = Callable[[Path, int, str, tuple[str, ...]], AbstractContextManager[Stage]]
+"""Makes a healthy cluster of a size and version with further flags of etcd, and clears it away."""
+
+
 class Fault(StrEnum):
     """What goes wrong."""
 
@@ -32,6 +37,8 @@ class Fault(StrEnum):
     CONSOLE = "console killed"
     NODE_KILLED = "node killed"
     NODE_FROZEN = "node frozen"
+    POWER_CUT = "power cut"
+    """Of the node's machine, which boots again after a while."""
 
 
 @dataclass(frozen=True)
@@ -82,22 +89,34 @@ class Outcome:
         return not (self.problem or self.lost or self.stray or self.without_quorum)
 
 
-def points(durations: list[float], random: Random) -> Iterator[Point]:
-    """Every point of a plan: the console killed in and after each step, the node killed and frozen in it."""
+def points(durations: list[float], random: Random, *, machines: bool = False) -> Iterator[Point]:
+    """Every point of a plan: the console killed in and after each step, the node killed and frozen in it.
+
+    Args:
+        machines: whether the nodes have machines of their own, whose power can be cut.
+    """
     for step, duration in enumerate(durations, 1):
         yield Point(Fault.CONSOLE, step, "begin", random.uniform(0, min(duration, 8.0)))
         if step < len(durations):
             yield Point(Fault.CONSOLE, step, "end")
         for fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN):
             yield Point(fault, step, "begin", random.uniform(0, min(duration, 2.0)))
+        if machines:
+            yield Point(Fault.POWER_CUT, step, "begin", random.uniform(0, min(duration, 2.0)))
 
 
 def attempt(
-    root: Path, operation: Operation, size: int, version: str, point: Point, random: Random
+    root: Path,
+    operation: Operation,
+    size: int,
+    version: str,
+    point: Point,
+    random: Random,
+    staging: Staging = staged,
 ) -> Outcome:
     """Carry out one trial in a directory of its own."""
     outcome = Outcome(operation.name, size, version, point)
-    with staged(root, size, version, operation.options) as stage:
+    with staging(root, size, version, operation.options) as stage:
         writer = writing(stage)
         try:
             with writer:
@@ -117,7 +136,7 @@ def attempt(
 
 def _disturb(stage: Stage, argv: list[str], point: Point, outcome: Outcome) -> None:
     """Run the command, and do to it what the point says."""
-    console = stage.console(*argv, "demo", "--yes")
+    console = stage.console(*argv, stage.profile, "--yes")
     try:
         if point.fault is Fault.NONE:
             said = console.communicate(timeout=280)[1].strip()
@@ -139,14 +158,21 @@ def _disturb(stage: Stage, argv: list[str], point: Point, outcome: Outcome) -> N
 
 
 def _hurt(stage: Stage, point: Point) -> None:
-    """Kill or freeze the node that the step acts on."""
+    """Kill or freeze the node that the step acts on, or cut the power of its machine."""
     victim = _acted_on(stage, point.step)
     if point.fault is Fault.NODE_KILLED:
         stage.signal(victim, signal.SIGKILL)
+    elif point.fault is Fault.POWER_CUT:
+        if stage.power(victim, False):
+            _later(stage.power, victim, True)
     elif stage.signal(victim, signal.SIGSTOP):
-        thaw = threading.Timer(FROZEN, stage.signal, (victim, signal.SIGCONT))
-        thaw.daemon = True
-        thaw.start()
+        _later(stage.signal, victim, signal.SIGCONT)
+
+
+def _later(call: Callable[..., object], *args: object) -> None:
+    timer = threading.Timer(FROZEN, call, args)
+    timer.daemon = True
+    timer.start()
 
 
 def _acted_on(stage: Stage, step: int) -> str:
@@ -164,19 +190,20 @@ def _acted_on(stage: Stage, step: int) -> str:
 
 def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> None:
     """The next launch: what was left is finished or undone, as often as it takes."""
-    if point.fault is Fault.NODE_FROZEN:
+    if point.fault in (Fault.NODE_FROZEN, Fault.POWER_CUT):
+        hurt = ("frozen", "unknown")
         wait_until(
-            lambda: all(str(n.run_state) != "frozen" for n in stage.site.nodes()), "thawed", FROZEN + 5
+            lambda: all(str(n.run_state) not in hurt for n in stage.site.nodes()), "mended", FROZEN + 25
         )
     said = ""
 
     def run(*words: str) -> tuple[int, str]:
-        code, told = stage.run(*words, "demo", "--yes")
+        code, told = stage.run(*words, stage.profile, "--yes")
         outcome.history.append(f"{words[0]}: {code} {told}".strip())
         return code, told
 
     for _ in range(ROUNDS):
-        left = stage.cli.json("plans", "demo", "-o", "json")
+        left = stage.cli.json("plans", stage.profile, "-o", "json")
         if not left:
             ended = any(x["phase"] == "end" and x["step"] == x["total"] for x in stage.audit_lines())
             outcome.settled = outcome.settled or ("done" if ended else "not begun")
@@ -194,16 +221,16 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
         elif code in (1, 3):
             # What a person does then: bring back what is down, and go on.
             run("start-all")
-    if stage.cli.json("plans", "demo", "-o", "json"):
+    if stage.cli.json("plans", stage.profile, "-o", "json"):
         outcome.problem = f"still unfinished after {ROUNDS} launches: {said}"
 
 
 def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
     """Nodes that were hurt, or stopped by intent, run again before the count."""
     back = operation.shrinks_to_one and outcome.settled in ("undone", "not begun")
-    hurt = outcome.point.fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN)
+    hurt = outcome.point.fault not in (Fault.NONE, Fault.CONSOLE)
     if operation.stops or back or (hurt and not operation.shrinks_to_one):
-        code, said = stage.run("start-all", "demo", "--yes")
+        code, said = stage.run("start-all", stage.profile, "--yes")
         outcome.history.append(f"start-all: {code} {said}".strip())
 
 
@@ -227,7 +254,7 @@ def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome)
         outcome.stray, outcome.problem = 1, outcome.problem or last[0]
     tally: Tally = writer.verify(stage.urls())
     outcome.written, outcome.lost = tally.acknowledged, len(tally.lost)
-    hurt = outcome.point.fault in (Fault.NODE_KILLED, Fault.NODE_FROZEN)
+    hurt = outcome.point.fault not in (Fault.NONE, Fault.CONSOLE)
     # With two voters left the fault alone costs the quorum, whatever the console does.
     ours = not (hurt and min(stage.size, target) < 3)
     if operation.online and ours and tally.longest_gap > ELECTION:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,14 +15,15 @@ from etcdtui.model.joining import initial_cluster, joining_flags
 from etcdtui.ops import leaving, owner, resume
 from etcdtui.ops.action import Request
 from etcdtui.ops.executors import EXECUTORS
+from etcdtui.ops.fields import prompts
 from etcdtui.ops.guards import GUARDS, evaluate, review
 from etcdtui.ops.plan import Check, Plan
 from etcdtui.ops.registry import ACTIONS
 from etcdtui.ops.resume import Unfinished
 from etcdtui.ops.store import Entry, Mark, StepState
 from etcdtui.ops.verify import VERIFICATIONS, look
-from etcdtui.sites.base import Site
-from tests.ops.random_worlds import GrowingSite, Seat, World
+from etcdtui.sites.base import NewNode, Site
+from tests.ops.random_worlds import GrowingSite, Seat, World, client, peer
 from tests.ops.test_actions import Bare
 from tests.ops.worlds import simple
 
@@ -101,6 +103,34 @@ def test_a_member_joins_as_a_learner_with_its_node() -> None:
     # Whatever was done, membership is taken back before the node.
     undo = [s.undo.verb if s.undo else "" for s in plan.steps]
     assert undo == ["", "member.remove", "node.retire", "member.remove", "", "member.remove", ""]
+
+
+class Hosts(GrowingSite):
+    """A site whose places are given."""
+
+    def free_nodes(self) -> tuple[NewNode, ...]:
+        return self.propose_nodes(2)
+
+
+def test_a_free_host_and_the_name_of_its_member_can_be_chosen() -> None:
+    add = BY_ID["add-member"].plan
+    plan = add(Request(world(3), Hosts(), None, {"node": "n52", "name": "etcd-d"}))
+    prepared = next(step for step in plan.steps if step.verb == "node.prepare")
+    assert prepared.args == {
+        "node": "n52", "peer_url": peer(52), "client_url": client(52), "member_name": "etcd-d",
+    }  # fmt: skip
+    form = prompts(BY_ID["add-member"], Request(world(3), Hosts()))
+    assert next(field.choices for field in form if field.name == "node") == ("n51", "n52")
+    for given, text in (
+        ({"node": "n1"}, "'n1' is no host without a member (free: n51, n52)"),
+        ({"name": "n1"}, "there is a member n1 already"),
+        ({"name": "a=b"}, "cannot stand in --initial-cluster"),
+        ({"node": "n51", "peer_urls": peer(51)}, "--node goes without --peer-urls"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(text)):
+            add(Request(world(3), Hosts(), None, given))
+    with pytest.raises(UsageError, match="it names its nodes and members itself"):
+        make("add-member", world(3), node="n51")
 
 
 def test_what_takes_back_several_steps_stands_once_in_an_undo() -> None:

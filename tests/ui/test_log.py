@@ -36,7 +36,8 @@ class Source:
     def log_from(self, node: str, moment: str, lines: int) -> tuple[str, ...]:
         return tuple(line for line in self.lines if stamp_of(line) >= moment)[:lines]
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        yield from self.lines[-lines:]
         given, began = 0, time.monotonic()
         while not stop():
             if self.rate:

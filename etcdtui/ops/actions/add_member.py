@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from etcdtui.errors import GuardRefused, UsageError
+from dataclasses import replace
+
+from etcdtui.errors import GuardRefused, SiteError, UsageError
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.model.joining import joining_flags
 from etcdtui.model.reconfig import member_by_urls, predict_add
@@ -11,7 +13,7 @@ from etcdtui.ops import members
 from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.membership import refusal
 from etcdtui.ops.plan import Plan
-from etcdtui.sites.base import NewNode
+from etcdtui.sites.base import NewNode, Placing
 
 
 def plan(request: Request) -> Plan:
@@ -22,6 +24,8 @@ def plan(request: Request) -> Plan:
     if learner and not members.learners(snapshot):
         raise UsageError("this etcd has no learners (3.4 has)", "add a voter: --voter")
     given = str(request.options.get("peer_urls") or "")
+    if given and request.options.get("node"):
+        raise UsageError("--node goes without --peer-urls", "leave one of them out")
     if given:
         return _alone(request, members.split_urls(given, "--peer-urls"), learner)
     if not members.can_grow(request.site):
@@ -29,7 +33,7 @@ def plan(request: Request) -> Plan:
             f"{clean(request.site.name)}: nothing here can prepare a node for a member",
             "give the peer URL of the etcd that is to join: --peer-urls",
         )
-    (place,) = members.growable(request.site).propose_nodes(1)
+    place = _place(request)
     return make_plan(
         request,
         ACTION.id,
@@ -41,16 +45,53 @@ def plan(request: Request) -> Plan:
     )
 
 
+def _place(request: Request) -> NewNode:
+    """The place that was chosen, else the next. Raises UsageError, SiteError."""
+    node, name = (str(request.options.get(key) or "") for key in ("node", "name"))
+    if not node and not name:
+        return members.growable(request.site).propose_nodes(1)[0]
+    site = request.site
+    if not isinstance(site, Placing):
+        raise UsageError(
+            f"{clean(site.name)}: it names its nodes and members itself",
+            "leave --node and --name out, or give --peer-urls of an etcd that you start yourself",
+        )
+    if name:
+        _check_name(request.snapshot, name)
+    free = site.free_nodes() if node else members.growable(site).propose_nodes(1)
+    for place in free:
+        if node in ("", place.name):
+            return replace(place, member=name)
+    there = ", ".join(clean(place.name) for place in free) or "none"
+    raise UsageError(f"--node: {clean(node, 60)!r} is no host without a member", f"free: {there}")
+
+
+def _check_name(snapshot: ClusterSnapshot, name: str) -> None:
+    if not name.isprintable() or set(name) & set("=, /\"'"):
+        raise UsageError(
+            f"--name: {clean(name, 40)!r} cannot stand in --initial-cluster", "use letters and digits"
+        )
+    if name in {member.name for member in snapshot.members}:
+        raise UsageError(f"--name: there is a member {clean(name, 40)} already", "choose another name")
+
+
+def _free(request: Request) -> tuple[str, ...]:
+    """The places to choose from; none where the site does not tell."""
+    if not isinstance(request.site, Placing):
+        return ()
+    try:
+        return tuple(place.name for place in request.site.free_nodes())
+    except SiteError:
+        return ()
+
+
 def _alone(request: Request, urls: list[str], learner: bool) -> Plan:
     """The member without a node: somebody starts an etcd there, with the flags that are said."""
     snapshot = request.snapshot
     if member_by_urls(snapshot.members, urls) is not None:
         raise GuardRefused(refusal(predict_add(snapshot, learner=learner, peer_urls=urls)))
     name = str(request.options.get("name") or "") or _free_name(snapshot)
-    if not name.isprintable() or set(name) & set("=, "):
-        raise UsageError(
-            f"--name: {clean(name, 40)!r} cannot stand in --initial-cluster", "use letters and digits"
-        )
+    _check_name(snapshot, name)
     flags = joining_flags(snapshot.members, name, urls)
     then = (
         f"then start an etcd there with: {flags}",
@@ -127,10 +168,17 @@ ACTION = Action(
             help="of an etcd that you start yourself; empty for a node that is prepared and started here",
         ),
         Field(
+            name="node",
+            label="On the node",
+            kind=Kind.CHOICE,
+            help="a host of the profile that has no member; empty for the next one",
+            choices=_free,
+        ),
+        Field(
             name="name",
             label="Name",
             kind=Kind.TEXT,
-            help="the --name of the etcd that you start yourself",
+            help="the --name of the member: on a host as those of its siblings unless given",
         ),
     ),
     group="members",

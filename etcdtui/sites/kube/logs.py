@@ -53,15 +53,15 @@ class KubeLogs(KubeBase):
         except ApiError as error:
             raise NodeError(f"{node}: {error.message}", error.hint) from None
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines as they come, until `stop()` or the container ends.
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        """The last lines and new ones as they come, until `stop()` or the container ends.
 
         Raises:
             NodeError: as of `log_tail`.
         """
         link = self.link()
         container = self.picture().etcd.container
-        query: dict[str, str | int] = {"container": container, "follow": "true", "tailLines": 0}
+        query: dict[str, str | int] = {"container": container, "follow": "true", "tailLines": lines}
         try:
             for line in link.api.lines(f"{link.core}/pods/{node}/log", query, SILENCE):
                 if stop():

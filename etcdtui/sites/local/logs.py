@@ -37,13 +37,19 @@ def tail(path: Path, lines: int) -> tuple[str, ...]:
     if lines <= 0 or not path.exists():
         return ()
     with path.open("rb") as stream:
-        position = stream.seek(0, os.SEEK_END)
-        data = b""
-        while position > 0 and data.count(b"\n") <= lines:
-            step = min(_BLOCK, position)
-            position = stream.seek(position - step)
-            data = stream.read(step) + data
-    return tuple(line.decode("utf-8", "replace") for line in data.splitlines()[-lines:])
+        stream.seek(_start_of_last(stream, lines))
+        return tuple(line.decode("utf-8", "replace") for line in stream.read().splitlines()[-lines:])
+
+
+def _start_of_last(stream: BinaryIO, lines: int) -> int:
+    """Where the last lines begin."""
+    end = position = stream.seek(0, os.SEEK_END)
+    data = b""
+    while lines > 0 and position > 0 and data.count(b"\n") <= lines:
+        step = min(_BLOCK, position)
+        position = stream.seek(position - step)
+        data = stream.read(step) + data
+    return end - (sum(map(len, data.splitlines(keepends=True)[-lines:])) if lines > 0 else 0)
 
 
 def since(path: Path, moment: str, lines: int) -> tuple[str, ...]:
@@ -66,13 +72,13 @@ def since(path: Path, moment: str, lines: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def follow(path: Path, stop: Callable[[], bool]) -> Generator[str, None, None]:
-    """New whole lines as they are written, across a rotation, until `stop()`; untrusted text."""
+def follow(path: Path, stop: Callable[[], bool], lines: int = 0) -> Generator[str, None, None]:
+    """The last lines, then whole ones as they are written, across a rotation, until `stop()`; untrusted."""
     stream: BinaryIO | None = path.open("rb") if path.exists() else None
     rest = b""
     try:
         if stream is not None:
-            stream.seek(0, os.SEEK_END)
+            stream.seek(_start_of_last(stream, lines))
         while not stop():
             if stream is not None and (data := stream.read(_BLOCK)):
                 *whole, rest = (rest + data).split(b"\n")

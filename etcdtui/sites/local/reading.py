@@ -38,14 +38,14 @@ class LocalLogs:
         except OSError as error:
             raise NodeError(f"{node}: {local.log}: {error.strerror}") from None
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines as they come, across a rotation, until `stop()` is true; untrusted text.
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        """The last lines and new ones, across a rotation, until `stop()` is true; untrusted text.
 
         Raises:
             NodeError: the log cannot be read.
         """
         local = self._cluster.node(node)
         try:
-            yield from logs.follow(local.log, stop)
+            yield from logs.follow(local.log, stop, lines)
         except OSError as error:
             raise NodeError(f"{node}: {local.log}: {error.strerror}") from None

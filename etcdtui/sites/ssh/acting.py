@@ -67,8 +67,8 @@ class SshActing:
 
         return logs.since(self._host(node), moment, lines)
 
-    def log_follow(self, node: str, stop: Callable[[], bool]) -> Iterator[str]:
-        """New lines of its log; untrusted text."""
+    def log_follow(self, node: str, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+        """New lines of its log, after the last ones of before; untrusted text."""
         from etcdtui.sites.ssh import logs
 
-        return logs.follow(self._host(node), stop)
+        return logs.follow(self._host(node), stop, lines)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import PurePosixPath
 
-from etcdtui.errors import DeadlineExceeded, NodeError, OutcomeUnknown, SiteError
+from etcdtui.errors import DeadlineExceeded, NodeError, OutcomeUnknown
 from etcdtui.etcd.api import Credentials, EtcdWriter, Target
 from etcdtui.etcd.ctl import CtlEndpoint, Ran
 from etcdtui.sites.ssh.host import Host
@@ -17,32 +17,35 @@ beside=$1; shift; export ETCDCTL_API=3
 if [ -x "$beside" ]; then exec "$beside" "$@"; fi
 exec etcdctl "$@"
 """
+# A file of its own that is gone afterwards, whatever happens to the connection meanwhile.
+_SAVE = """
+umask 077; folder=$(mktemp -d) || exit 1; trap 'rm -rf -- "$folder"' EXIT; trap 'exit 1' HUP INT PIPE TERM
+beside=$1; shift; export ETCDCTL_API=3; [ -x "$beside" ] || beside=etcdctl
+"$beside" "$@" "$folder/db" >&2 && cat -- "$folder/db"
+"""
 
 
 def endpoint(url: str, host: Host, stated: HostFiles | None, credentials: Credentials | None) -> EtcdWriter:
-    """The endpoint.
-
-    Raises:
-        SiteError: a password would have to be given to a process on the host, where others may see it.
-    """
-    if credentials is not None:
-        raise SiteError(
-            f"{host.name}: an etcd user cannot be used by way of etcdctl", "allow forwarding in its sshd"
-        )
+    """The endpoint. A user's password goes to etcdctl on its standard input, where only it sees it."""
     files = files_of(host, stated) or HostFiles()
     options = [
         f"--{flag}={path}"
         for flag, path in (("cacert", files.ca), ("cert", files.cert), ("key", files.key))
         if path
     ]
+    if credentials is not None:
+        options.append(f"--user={credentials.user}")
+    password = f"{credentials.password}\n" if credentials is not None else ""
 
-    def run(argv: Sequence[str], stdin: str, timeout: float) -> Ran:
+    def whole(script: str, argv: Sequence[str]) -> list[str]:
         binary = host.facts.binary
         beside = str(PurePosixPath(binary).with_name("etcdctl")) if binary.startswith("/") else ""
-        whole = ["sh", "-c", _RUN, "sh", beside, *argv]
+        return ["sh", "-c", script, "sh", beside, *argv]
+
+    def run(argv: Sequence[str], stdin: str, timeout: float) -> Ran:
         command = host.shell.elevated if files.key else host.shell.run
         try:
-            done = command(whole, stdin=stdin.encode(), timeout=timeout)
+            done = command(whole(_RUN, argv), stdin=f"{password}{stdin}".encode(), timeout=timeout)
         except OutcomeUnknown as error:
             # A change may have happened, so this is not a way that was never there.
             raise DeadlineExceeded(error.message, error.hint) from None
@@ -50,4 +53,10 @@ def endpoint(url: str, host: Host, stated: HostFiles | None, credentials: Creden
             raise NodeError(f"{host.name}: forwarding is forbidden and there is no etcdctl either")
         return Ran(done.code, done.text, done.err)
 
-    return CtlEndpoint(Target(url, url.split("://")[-1]), run, options)
+    def save(argv: Sequence[str], timeout: float) -> Generator[bytes, None, Ran]:
+        root = bool(files.key) and host.shell.can_be_root_silently()
+        stream = host.shell.stream(whole(_SAVE, argv), root=root, stdin=password.encode(), timeout=timeout)
+        done = yield from stream
+        return Ran(done.code, "", done.err)
+
+    return CtlEndpoint(Target(url, url.split("://")[-1]), run, options, save)

@@ -24,6 +24,8 @@ from etcdtui.sites.ssh.words import describe
 DEEP_EVERY = 120.0
 """Seconds between two looks that find out anew how etcd is run, as root where possible: sudo logs each."""
 LOOK_TIMEOUT = 4.0
+DEEP_TIMEOUT = 15.0
+"""Seconds the finding out may take: an overloaded host is slow, and there it is needed most."""
 LASTING = 5.0
 """Seconds a running etcd may be silent before that is said of its node: it may be starting."""
 RECORDS = ".local/state/etcdtui"
@@ -88,7 +90,8 @@ class Host:
                     if self._moved(self._look):
                         self._look = self._look_deep(timeout)
             except OutcomeUnknown as error:
-                raise SiteError(error.message) from None
+                ending = error.message.rpartition("`")[2]
+                raise SiteError(f"{self.name}: a look at it{ending}") from None
             return self._look
 
     def _moved(self, look: Look) -> bool:
@@ -112,6 +115,7 @@ class Host:
         return probe.parse(self._watch.ask(timeout))
 
     def _look_deep(self, timeout: float) -> Look:
+        timeout = max(timeout, DEEP_TIMEOUT)
         look = self._once(self.facts, timeout, deep=True)
         facts = found.find(look, self.stated, self.facts, self._read)
         if facts.runs is Runs.SYSTEMD:

@@ -68,10 +68,10 @@ def _read(host: Host, argv: list[str]) -> tuple[str, ...]:
     return tuple(_plain(host, line) for line in text.splitlines())
 
 
-def follow(host: Host, stop: Callable[[], bool]) -> Iterator[str]:
-    """New lines until `stop()`; untrusted text. Raises SiteError."""
+def follow(host: Host, stop: Callable[[], bool], lines: int = 0) -> Iterator[str]:
+    """The last lines and new ones until `stop()`; untrusted text. Raises SiteError."""
     root = host.shell.can_be_root_silently()
-    for line in host.shell.lines(_command(host, 0, follow=True), stop, root=root):
+    for line in host.shell.lines(_command(host, lines, follow=True), stop, root=root):
         yield _plain(host, line)
 
 

@@ -63,19 +63,34 @@ class SshPlaces:
         Raises:
             SiteError: there are not so many, or nothing tells their addresses.
         """
-        members = self._member_urls()
-        if not members:
-            raise SiteError(f"{self.name}: no member answers, so which hosts are free cannot be told")
-        places = [self._place(host) for host in (*self.spares(), *self._emptied())]
-        # A member that is only down keeps its place.
-        free = [place for place in places if place.peer_url not in members]
+        free = self.free_nodes()
         if len(free) < count:
             there = f"{plural(len(free), 'host')} of the profile without a member"
             raise SiteError(
                 f"{self.name}: {there}, {count} needed",
                 "enter further hosts into `hosts`, or give --peer-urls of an etcd that you start yourself",
             )
-        return tuple(free[:count])
+        return free[:count]
+
+    def free_nodes(self) -> tuple[NewNode, ...]:
+        """The profile's hosts that run no member yet. Raises SiteError where that cannot be told."""
+        members = self._member_urls()
+        if not members:
+            raise SiteError(f"{self.name}: no member answers, so which hosts are free cannot be told")
+        self._see_into()
+        places = [self._place(host) for host in (*self.spares(), *self._emptied())]
+        # A member that is only down keeps its place.
+        return tuple(place for place in places if place.peer_url not in members)
+
+    def _see_into(self) -> None:
+        """Look as root at the hosts of which only root can tell whether they hold a member's data."""
+        for host in self.hosts().values():
+            try:
+                seen = host.spare or host.facts.peer_urls or host.shell.can_be_root_silently()
+                if not seen and host.shell.unlock():
+                    host.look(deep=True)
+            except SiteError:
+                continue
 
     def _emptied(self) -> tuple[Host, ...]:
         """The hosts set up for a member whose data was moved away."""
@@ -133,6 +148,7 @@ class SshPlaces:
         if host.spare and not retire.remembers(host):
             sibling = self._sibling(host)
             after = f"a {sibling.facts.runs} as on {sibling.name}"
+        after += f", named {node.member}" if node.member else ""
         words = f"set up {after}: peer {node.peer_url}, client {node.client_url}, {JOINING} existing"
         return host.shell.describe([], root=True, words=words)
 

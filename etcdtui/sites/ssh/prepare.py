@@ -24,7 +24,7 @@ def again(host: Host, node: NewNode, initial_cluster: Mapping[str, str]) -> str:
     """Set a node up for a new membership, where it is set up for an earlier one. Raises NodeError."""
     disk.stopped(host, "prepared")
     before = source.read(host)
-    name = before.settings.get("name") or node.name
+    name = node.member or before.settings.get("name") or node.name
     changes = _joining(node, name, initial_cluster)
     already = all(before.settings.get(key) == value for key, value in changes.items())
     disk.make_room(host, disk.data_dir(host), owner(host, before))
@@ -43,7 +43,7 @@ def after(
     """
     pattern = source.read(sibling)
     others = {key for key in initial_cluster if key != node.name}
-    name = member_name(host.name, dict(names), others)
+    name = node.member or member_name(host.name, dict(names), others)
     words = _exchange(host, sibling, pattern, name)
     changes = {
         key: like(value, words) for key, value in pattern.settings.items() if _is_own(key, value, words)

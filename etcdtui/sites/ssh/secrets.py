@@ -19,6 +19,11 @@ class Secrets:
     def __repr__(self) -> str:
         return "Secrets(...)"
 
+    def known(self, purpose: str) -> str | None:
+        """The secret for a purpose if there is one, without a question."""
+        with self._lock:
+            return self._known.get(purpose)
+
     def get(self, purpose: str, prompt: str, wrong: str | None = None) -> str | None:
         """The secret for a purpose; None when it was declined, once and for all.
 

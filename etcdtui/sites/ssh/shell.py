@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -65,6 +65,8 @@ class Shell:
         """The number of the account, -1 before it is known."""
         self._secrets = secrets
         self._may_sudo = may_sudo
+        self._opened = False
+        """Whether sudo has taken a password: from then on root costs no question."""
         self._lock = threading.Lock()
 
     # -- as the account --------------------------------------------------------------------------
@@ -153,6 +155,36 @@ class Shell:
             with contextlib.suppress(OSError):
                 channel.close()
 
+    def stream(
+        self, argv: Sequence[str], *, root: bool, stdin: bytes = b"", timeout: float
+    ) -> Generator[bytes, None, Done]:
+        """What a command prints, in chunks as it comes; returns how it ended.
+
+        Raises:
+            SiteError: the host is not reached, or the connection broke or took longer than `timeout`.
+        """
+        password = ""
+        if root:
+            argv, password = self._as_root(argv, ask=False)
+        deadline = time.monotonic() + timeout
+        channel = self.link.session(timeout)
+        try:
+            channel.settimeout(max(0.1, timeout))
+            channel.exec_command(shlex.join(argv))
+            channel.sendall((f"{password}\n".encode() if password else b"") + stdin)
+            channel.shutdown_write()
+            while data := channel.recv(262144):
+                yield data
+                channel.settimeout(max(0.05, deadline - time.monotonic()))
+            err = self._all(channel.recv_stderr, channel, deadline)
+            return Done(channel.recv_exit_status(), b"", err.decode("utf-8", "replace"))
+        except (TimeoutError, EOFError, OSError) as error:
+            raise SiteError(
+                f"{self.name}: `{shown(argv)}` broke off: {clean(str(error), 80) or 'no answer in time'}"
+            ) from None
+        finally:
+            channel.close()
+
     # -- as root ---------------------------------------------------------------------------------
 
     def sudo(
@@ -167,7 +199,11 @@ class Shell:
             NodeError: the account may not, or the password is wrong or not given.
         """
         whole, password = self._as_root(argv, ask)
-        return self.run(whole, stdin=(f"{password}\n".encode() if password else b"") + stdin, timeout=timeout)
+        done = self.run(whole, stdin=(f"{password}\n".encode() if password else b"") + stdin, timeout=timeout)
+        if password and done.code and ("incorrect password" in done.err or "try again" in done.err):
+            self._opened = False
+            raise NodeError(f"{self.name}: sudo refuses the password it took before", "try again")
+        return done
 
     def elevated(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = TIMEOUT) -> Done:
         """Run a command as root where that costs no question, else as the account itself."""
@@ -177,7 +213,18 @@ class Shell:
 
     def can_be_root_silently(self) -> bool:
         """Whether root is to be had without asking anybody."""
-        return self._find_out() in (Root.IS, Root.SUDO)
+        way = self._find_out()
+        return way in (Root.IS, Root.SUDO) or (way is Root.PASSWORD and self._opened)
+
+    def unlock(self) -> bool:
+        """See to it that root is to be had, asking for the password of sudo where that is needed.
+
+        False when there is no way to be root, or the password was not given.
+        """
+        if not self.can_be_root_silently() and self.root is Root.PASSWORD:
+            with contextlib.suppress(NodeError):
+                self._password()
+        return self.can_be_root_silently()
 
     def describe(self, argv: Sequence[str], *, root: bool, words: str = "") -> str:
         """The command as it will be run, for a review; `words` stand for a script."""
@@ -191,8 +238,9 @@ class Shell:
             return list(argv), ""
         if way is Root.SUDO:
             return ["sudo", "-n", "--", *argv], ""
-        if way is Root.PASSWORD and ask:
-            return ["sudo", "-S", "-p", "", "--", *argv], self._password()
+        if way is Root.PASSWORD and (ask or self._opened):
+            # -k: sudo that remembers a login would leave the password to the command as its input.
+            return ["sudo", "-k", "-S", "-p", "", "--", *argv], self._password()
         why = "sudo wants a password" if way is Root.PASSWORD else f"{account} may not use sudo there"
         raise NodeError(
             f"{self.name}: this needs root, and {why}", "log in as another user, or allow it in sudoers"
@@ -202,7 +250,7 @@ class Shell:
         with self._lock:
             if self.root is not Root.UNKNOWN:
                 return self.root
-            done = self.run(["sh", "-c", "id -u; sudo -n true"])
+            done = self.run(["sh", "-c", "id -u; sudo -k -n true"])
             number = done.text.strip()
             self.uid = int(number) if number.isdecimal() else -1
             if self.uid == 0:
@@ -220,14 +268,17 @@ class Shell:
 
     def _password(self) -> str:
         label = self.link.hop.label
+        if self._opened and (known := self._secrets.known(f"sudo {label}")) is not None:
+            return known
         wrong: str | None = None
         for _ in range(3):
             again = "sudo refuses it; " if wrong is not None else ""
             password = self._secrets.get(f"sudo {label}", f"{again}sudo password of {label}: ", wrong)
             if password is None:
                 raise NodeError(f"{self.name}: this needs root, and the password of sudo was not given")
-            done = self.run(["sudo", "-S", "-p", "", "true"], stdin=f"{password}\n".encode())
+            done = self.run(["sudo", "-k", "-S", "-p", "", "true"], stdin=f"{password}\n".encode())
             if done.code == 0:
+                self._opened = True
                 return password
             if "not in the sudoers" in done.err or "not allowed" in done.err:
                 raise NodeError(f"{self.name}: {self.link.hop.user} may not use sudo there")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etcdtui.errors import NodeError
 from etcdtui.etcd.api import TlsMaterial
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ def material_of(host: Host, stated: HostFiles | None) -> TlsMaterial | None:
         return None
 
     def read(path: str) -> bytes:
-        return host.shell.read(path) if path else b""
+        if not path:
+            return b""
+        try:
+            return host.shell.read(path)
+        except NodeError:
+            # A key that only root reads: asked for once, where sudo wants a password.
+            if host.shell.can_be_root_silently() or not host.shell.unlock():
+                raise
+            return host.shell.read(path)
 
     return TlsMaterial(read(files.ca), read(files.cert), read(files.key), files.server_name)

@@ -14,6 +14,8 @@ KINDS = ("systemd", "unit", "static", "process")
 """Debian's ``etcd.service`` set by /etc/default/etcd; a unit of another name with flags; a kubeadm
 manifest; a process with a pid file."""
 
+MIXED = ("unit", "static", "process")
+
 KUBELET = r"""#!/bin/sh
 # Stands in for a kubelet where none can run: it starts and ends the etcd of a static pod manifest as the
 # file comes and goes. It proves nothing about images, probes, cgroups or mirror pods.
@@ -74,6 +76,30 @@ DATA = {
     "static": "/var/lib/etcd",
     "process": "/home/op/etcd-data",
 }
+MANIFEST_FILE = "/etc/kubernetes/manifests/etcd.yaml"
+ASIDE = "/etc/kubernetes/etcd.yaml.stopped-by-etcdtui"
+UNITS = {"systemd": "etcd", "unit": "kvstore"}
+OLDER = """
+mkdir -p /opt/etcd-v3.4.23 && cp /usr/bin/etcd /usr/bin/etcdctl /opt/etcd-v3.4.23/
+ln -sfn etcd-v3.4.23 /opt/etcd
+"""
+"""Debian's etcd beside the newer one, and the link to it."""
+WIPE = """
+units='etcd kvstore kubelet brought'
+# Killed until nothing is left: a unit that is being started while it is killed has a process yet.
+for i in $(seq 50); do
+    systemctl stop --no-block $units 2>/dev/null; systemctl kill -s KILL $units 2>/dev/null
+    pkill -9 -x etcd; pkill -9 -x kubelet
+    pgrep -x etcd >/dev/null || systemctl is-active -q $units || break; sleep 0.1
+done
+systemctl reset-failed 2>/dev/null; systemctl disable -q $units 2>/dev/null
+umount /var/lib/etcd/default 2>/dev/null; [ -e /opt/gone ] && mv /opt/gone /opt/etcd
+ln -sfn etcd-v3.5.1 /opt/etcd
+rm -rf /var/lib/etcd/* /var/lib/etcd.* /srv/kv* /home/*/etcd* /home/*/.local /etc/kubernetes /var/log/pods \
+    /etc/systemd/system/kvstore.service* /etc/systemd/system/kubelet.service \
+    /etc/systemd/system/etcd.service* /run/systemd/system/*.service.d /etc/default/etcd*
+systemctl daemon-reload
+"""
 PID_FILE, COMMAND_FILE, LOG_FILE = "/home/op/etcd.pid", "/home/op/etcd.cmd", "/home/op/etcd.log"
 
 
@@ -83,12 +109,20 @@ class LabCluster:
     Args:
         kinds: how each node runs its etcd, see `KINDS`.
         tls: directory with ``ca.pem``, ``server.pem``, ``server-key.pem``; None for plain text.
+        options: further flags of etcd, ``--name=value``.
     """
 
-    def __init__(self, lab: Lab, kinds: Sequence[str] = ("systemd",) * 3, tls: Path | None = None) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        kinds: Sequence[str] = ("systemd",) * 3,
+        tls: Path | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
         self.lab = lab
         self.kinds = dict(zip((m.name for m in lab.nodes), kinds, strict=True))
         self.tls = tls
+        self.options = dict(option.removeprefix("--").split("=", 1) for option in options)
         self.scheme = "https" if tls else "http"
 
     def client_url(self, machine: Machine) -> str:
@@ -112,7 +146,11 @@ class LabCluster:
             pki = "/etc/kubernetes/pki/etcd"
             out |= {"cert-file": f"{pki}/server.crt", "key-file": f"{pki}/server.key"}
             out |= {"trusted-ca-file": f"{pki}/ca.crt", "client-cert-auth": "true"}
-        return out
+        return out | self.options
+
+    def data_of(self, machine: Machine) -> str:
+        """The data directory of a node's member."""
+        return DATA[self.kinds[machine.name]]
 
     def flags(self, machine: Machine) -> list[str]:
         return [f"--{name}={value}" for name, value in self.settings(machine).items()]
@@ -124,7 +162,7 @@ class LabCluster:
             before: a shell script that every node runs before its etcd is started.
         """
         with ThreadPoolExecutor(len(self.lab.nodes) + 1) as pool:
-            list(pool.map(self._wipe, (*self.lab.nodes, self.lab.spare)))
+            list(pool.map(self.clear, (*self.lab.nodes, self.lab.spare)))
             list(pool.map(self._lay, self.lab.nodes))
             if before:
                 list(pool.map(lambda m: m.run("sh", "-ec", before), self.lab.nodes))
@@ -132,20 +170,9 @@ class LabCluster:
         self.wait_healthy()
 
     @staticmethod
-    def _wipe(machine: Machine) -> None:
+    def clear(machine: Machine) -> None:
         """End whatever etcd runs and take away its data and its files."""
-        machine.run(
-            "sh", "-c",
-            "systemctl kill -s KILL etcd kvstore kubelet 2>/dev/null; "
-            "systemctl stop etcd kvstore kubelet 2>/dev/null; systemctl reset-failed 2>/dev/null; "
-            "systemctl disable -q etcd kvstore kubelet 2>/dev/null; pkill -9 -x etcd; "
-            "umount /var/lib/etcd/default 2>/dev/null; [ -e /opt/gone ] && mv /opt/gone /opt/etcd; "
-            "ln -sfn etcd-v3.5.1 /opt/etcd; "
-            "rm -rf /var/lib/etcd/* /var/lib/etcd.* /srv/kv* /home/op/etcd* /home/op/.local /etc/kubernetes "
-            "/var/log/pods /etc/systemd/system/kvstore.service* /etc/systemd/system/kubelet.service "
-            "/etc/systemd/system/etcd.service* /run/systemd/system/*.service.d /etc/default/etcd*; "
-            "systemctl daemon-reload; :",
-        )  # fmt: skip
+        machine.run("sh", "-c", WIPE)
 
     def _lay(self, machine: Machine) -> None:
         kind = self.kinds[machine.name]
@@ -185,8 +212,7 @@ class LabCluster:
 
     def _start(self, machine: Machine) -> None:
         kind = self.kinds[machine.name]
-        if kind in ("systemd", "unit"):
-            unit = "etcd" if kind == "systemd" else "kvstore"
+        if unit := UNITS.get(kind):
             machine.run("systemctl", "enable", "-q", unit)
             machine.run("systemctl", "start", "--no-block", unit)
         elif kind == "static":
@@ -205,6 +231,34 @@ class LabCluster:
         return machine.run(
             "env", "ETCDCTL_API=3", "/opt/etcd/etcdctl", f"--endpoints=http://127.0.0.1:{port}", *args
         )
+
+    def etcdctl_from_jump(self, urls: Sequence[str], *args: str) -> str:
+        """etcdctl on the jump host, which reaches all of them."""
+        endpoints = f"--endpoints={','.join(urls)}"
+        return self.lab.jump.run("env", "ETCDCTL_API=3", "/opt/etcd/etcdctl", endpoints, *args)
+
+    def stays_dead(self, machine: Machine) -> None:
+        """Kill a node's etcd, and have nothing start it again by itself."""
+        if self.kinds[machine.name] == "static":
+            machine.run("mv", MANIFEST_FILE, ASIDE)
+        machine.run("pkill", "-9", "-x", "etcd", check=False)
+        if unit := UNITS.get(self.kinds[machine.name]):
+            machine.run("systemctl", "stop", unit)
+
+    def is_well(self) -> bool:
+        """Whether all three members, and they alone, are healthy and called after their nodes."""
+        asked = ("--dial-timeout=1s", "--command-timeout=1s")
+        try:
+            urls = [self.client_url(machine) for machine in self.lab.nodes]
+            if self.tls:
+                return False
+            self.etcdctl_from_jump(urls, "endpoint", "health", *asked)
+            told = self.etcdctl_from_jump(urls[:1], "member", "list", *asked).splitlines()
+            spare = self.lab.spare.run("pgrep", "-x", "etcd", check=False)
+        except RuntimeError:
+            return False
+        names = sorted(line.split(", ")[2] for line in told)
+        return names == [m.name for m in self.lab.nodes] and "true" not in "".join(told) and not spare
 
     def wait_healthy(self, timeout: float = 40) -> None:
         """Until every member serves a linearizable read."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.labs.hosts.base import build
 from tests.labs.hosts.machines import RUN, Machine, Nic, sh
 
 OUTER, INNER = "etl0", "etl1"
@@ -131,3 +132,18 @@ class Lab:
         with (RUN.parent / "used").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield self
+
+
+@contextlib.contextmanager
+def ready() -> Iterator[Lab]:
+    """The lab, built and up, for one user at a time; down again at the end unless it was up before."""
+    build()
+    lab = Lab()
+    with lab.alone():
+        stood = all(machine.pid for machine in MACHINES)
+        lab.up()
+        try:
+            yield lab
+        finally:
+            if not stood:
+                lab.down()

@@ -62,6 +62,7 @@ def test_a_host_without_power_is_out_and_the_others_are_not_disturbed(
             lambda s: row_of(s, "n2").state is State.UNKNOWN and "n2" in row_of(s, "n2").reading.reason, 3
         )
         seen.until(lambda s: sum(r.reading.answered for r in s.rows) == 2 and s.leader_id)
+        seen.until(lambda s: any(n.name == "n2" and n.run_state is RunState.UNKNOWN for n in s.nodes), TICKS)
         assert seen.act("start-node", "n2").outcome is not Outcome.DONE
         lab["n2"].power(True)
         # The unit is enabled, so the member comes back with its host.
@@ -99,13 +100,12 @@ def test_delay_and_stalls_on_the_way_are_borne(lab: Lab, cluster: LabCluster, tm
     with opened(lab, tmp_path, ssh_config=config) as seen:
         seen.settled()
         lost = 0
-        for _ in range(20):
+        for _ in range(8):
             snapshot = seen.session.fresh(3)
             lost += sum(not row.reading.answered for row in snapshot.rows)
-        assert lost <= 3, seen.told()
+        assert lost <= 2, seen.told()
         rtt = [row.reading.rtt for row in seen.session.snapshot().rows]
         assert all(each is not None and each > 0.1 for each in rtt)
-        assert seen.done("restart-node", "n1")
 
 
 def test_forbidden_forwarding_falls_back_to_the_hosts_etcdctl(
@@ -174,8 +174,8 @@ def test_a_wrong_account_is_told_once_with_what_was_tried(
     assert len([p for p in asker.prompts if "ghost@n1" in p]) == 1
 
 
-def test_a_missing_binary_and_a_full_disk_are_said_by_the_start(lab: Lab, tmp_path: Path) -> None:
-    cluster = LabCluster(lab, ("unit", "systemd", "systemd"))
+def test_a_missing_binary_and_a_full_disk_are_said_by_the_start(hosts: Lab, tmp_path: Path) -> None:
+    lab, cluster = hosts, LabCluster(hosts, ("unit", "systemd", "systemd"))
     cluster.up()
     with opened(lab, tmp_path) as seen:
         seen.settled()

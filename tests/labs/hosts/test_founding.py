@@ -30,15 +30,16 @@ CLEAN = (
 
 
 @pytest.fixture
-def boot(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostsBootstrap]:
+def boot(hosts: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostsBootstrap]:
     """Hosts with nothing on them, and what is to be there."""
+    lab = hosts
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     tarball = tmp_path / f"etcd-v{VERSION}-linux-amd64.tar.gz"
     with tarfile.open(tarball, "w:gz", compresslevel=1) as tar:
         for tool in ("etcd", "etcdctl"):
             tar.add(etcd_binary("3.5", tool), f"etcd-v{VERSION}-linux-amd64/{tool}")
     for machine in lab.nodes:
-        LabCluster._wipe(machine)
+        LabCluster.clear(machine)
         machine.run("sh", "-c", CLEAN)
     yield HostsBootstrap(
         members=tuple(MemberPlan(m.name, f"m-{m.name}", m.address) for m in lab.nodes),

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from etcdtui.model.cluster import ClusterSnapshot, Node, RunState
+from etcdtui.model.logline import stamp_of
 from etcdtui.ops.plan import Outcome
 from etcdtui.sites.base import Upgradable
 from etcdtui.sites.ssh.site import SshSite
-from tests.labs.hosts.clusters import LabCluster
+from etcdtui.ui.logfeed import LogFeed
+from tests.labs.hosts.clusters import ASIDE, LOG_FILE, MANIFEST_FILE, OLDER, LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Answers, opened
 from tests.support.pki import make_pki
 from tests.support.sshd import keygen
 
 pytestmark = pytest.mark.timeout(150)
-MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
-ASIDE = "/etc/kubernetes/etcd.yaml.stopped-by-etcdtui"
 
 
 def node_of(snapshot: ClusterSnapshot, name: str) -> Node:
@@ -45,16 +46,16 @@ def collect(site: SshSite, node: str, stop: threading.Event, lines: list[str], c
         came.set()
 
 
-def test_systemd_static_pod_and_process_are_found_stopped_and_started(lab: Lab, tmp_path: Path) -> None:
-    cluster = LabCluster(lab, ("unit", "static", "process"))
-    cluster.up()
+def test_systemd_static_pod_and_process_are_found_stopped_and_started(
+    lab: Lab, mixed: LabCluster, tmp_path: Path
+) -> None:
     with opened(lab, tmp_path) as seen:
         seen.settled()
         words = {n.name: n.detail for n in seen.session.snapshot().nodes}
         assert "kvstore.service active" in words["n1"]
-        assert f"static pod {MANIFEST}" in words["n2"]
+        assert f"static pod {MANIFEST_FILE}" in words["n2"]
         assert "started by hand" in words["n3"]
-        manifest = lab["n2"].run("cat", MANIFEST)
+        manifest = lab["n2"].run("cat", MANIFEST_FILE)
         for name in ("n1", "n2", "n3"):
             seen.done("stop-node", name, override="lab")
             assert lab[name].run("pgrep", "-x", "etcd", check=False) == ""
@@ -66,7 +67,7 @@ def test_systemd_static_pod_and_process_are_found_stopped_and_started(lab: Lab, 
         seen.until(lambda s: len([n for n in s.nodes if n.run_state is RunState.STOPPED]) == 3)
         seen.done("start-all")
         seen.settled(timeout=60)
-        assert lab["n2"].run("cat", MANIFEST) == manifest
+        assert lab["n2"].run("cat", MANIFEST_FILE) == manifest
         assert not lab["n2"].run("sh", "-c", f"ls {ASIDE} 2>/dev/null || :")
         for name in ("n1", "n2", "n3"):
             before = seen.row(name).node.pid
@@ -77,28 +78,71 @@ def test_systemd_static_pod_and_process_are_found_stopped_and_started(lab: Lab, 
             seen.settled()
 
 
-def test_logs_of_every_kind_are_read_and_followed(lab: Lab, tmp_path: Path) -> None:
-    LabCluster(lab, ("systemd", "static", "process")).up()
+TORRENT = """
+exec perl -e '$| = 1; my $x = "x" x 150; for my $r (0 .. 199) {
+    print map { $r * 200 + $_ . " of many $x\\n" } 0 .. 199; select(undef, undef, undef, 0.02)
+}' >> """
+"""Forty thousand lines in little more than four seconds."""
+
+
+def test_logs_of_every_kind_are_read_and_followed(lab: Lab, mixed: LabCluster, tmp_path: Path) -> None:
     with opened(lab, tmp_path) as seen:
         seen.settled()
         for name in ("n1", "n2", "n3"):
-            assert any("raft" in line or "etcd" in line for line in seen.site.log_tail(name, 50))
+            lines = seen.site.log_tail(name, 50)
+            assert any("raft" in line or "etcd" in line for line in lines)
             stop = threading.Event()
-            lines: list[str] = []
+            followed: list[str] = []
             came = threading.Event()
-            thread = threading.Thread(target=collect, args=(seen.site, name, stop, lines, came))
+            thread = threading.Thread(target=collect, args=(seen.site, name, stop, followed, came))
             thread.start()
-            # Leadership changes are logged by every member.
-            leader = seen.session.snapshot().leader_row
-            assert leader is not None
-            other = next(r.name for r in seen.session.snapshot().rows if r.name != leader.name)
-            for target in (other, leader.name):
-                seen.done("move-leader", target)
-            assert came.wait(10), name
+            # Leadership changes are logged by every member; following may begin after the first.
+            for _ in range(4):
+                leader = seen.session.snapshot().leader_row
+                assert leader is not None
+                other = next(r.name for r in seen.session.snapshot().rows if r.name != leader.name)
+                seen.done("move-leader", other)
+                if came.wait(2):
+                    break
+            assert came.is_set(), name
             stop.set()
             thread.join(5)
             assert not thread.is_alive()
-            assert not any("stderr F" in line for line in lines)
+            assert not any("stderr F" in line for line in followed)
+            # From a time on, by the host's own clock.
+            moment = stamp_of(next(line for line in reversed(lines) if stamp_of(line)))
+            since = seen.site.log_from(name, moment, 1000)
+            assert next(filter(None, map(stamp_of, since))) >= moment
+            assert set(followed) <= set(since)
+            assert seen.site.log_from(name, moment, 2) == since[:2]
+            assert seen.site.log_from(name, "2999-01-01 00:00:00", 10) == ()
+
+
+def test_ten_thousand_lines_a_second_do_not_slow_the_readings(
+    lab: Lab, mixed: LabCluster, tmp_path: Path
+) -> None:
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        feed = LogFeed(seen.site, "n3")
+        writer = threading.Thread(target=lambda: lab["n3"].run("sh", "-c", TORRENT + LOG_FILE))
+        writer.start()
+        got: list[str] = []
+        slowest = 0.0
+        while writer.is_alive():
+            began = time.monotonic()
+            assert len(seen.session.fresh(3).answers) == 3
+            slowest = max(slowest, time.monotonic() - began)
+            got += feed.take()
+        writer.join()
+        deadline = time.monotonic() + 5
+        while sum("of many" in line for line in got) < 35_000 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            got += feed.take()
+        feed.close()
+        numbers = [int(line.split()[0]) for line in got if " of many " in line]
+        assert len(numbers) >= 35_000
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert slowest < 1.5
 
 
 def test_drift_between_unit_process_and_data_is_said(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
@@ -119,29 +163,43 @@ def test_drift_between_unit_process_and_data_is_said(lab: Lab, cluster: LabClust
         assert result.outcome is Outcome.FAILED
         assert "a member without data would start there" in result.message
         lab["n1"].run("mv", "/var/lib/etcd/kept", "/var/lib/etcd/default")
+        lab["n1"].run("systemctl", "enable", "-q", "etcd")
         seen.done("start-node", "n1")
 
 
 def test_passwords_of_logins_and_of_sudo_are_asked_once(
     lab: Lab, cluster: LabCluster, tmp_path: Path
 ) -> None:
+    """A further host is set up with them too; they are in no file and no log."""
     asker = Answers(pat="pat-secret")
-    hosts = ("pat@n1", "pat@n2", "n3")
+    hosts = ("pat@n1", "pat@n2", "n3", "pat@n4")
     config = tmp_path / "config"
     text = lab.ssh_config.read_text()
     config.write_text("Host n1 n2\n    PubkeyAuthentication no\n" + text)
-    with opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen:
-        seen.settled()
-        for name in ("n1", "n2", "n1"):
-            seen.done("restart-node", name)
+    for name in ("n1", "n4"):
+        # Sudo that remembers a login for all of an account's sessions takes no password a second time.
+        lab[name].write("/etc/sudoers.d/remembers", "Defaults timestamp_type=global\n", 0o440)
+    try:
+        with opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen:
+            seen.settled()
+            for name in ("n1", "n2", "n1"):
+                seen.done("restart-node", name)
+            seen.done("add-member", node="n4", name="fourth")
+            assert seen.row("n4").member.name == "fourth"
+            assert 'ETCD_NAME="fourth"' in lab["n4"].run("cat", "/etc/default/etcd")
+            seen.done("remove-member", "n4")
+    finally:
+        for name in ("n1", "n4"):
+            lab[name].run("rm", "/etc/sudoers.d/remembers")
     kinds = [prompt.split(" of ")[0] for prompt in asker.prompts]
-    assert sorted(kinds) == ["password", "password", "sudo password", "sudo password"]
+    assert sorted(kinds) == ["password"] * 2 + ["sudo password"] * 3
     told = (tmp_path / "audit.jsonl").read_text() + "".join(
         p.read_text() for p in (tmp_path / "plans").rglob("*") if p.is_file()
     )
     assert "pat-secret" not in told
-    for name in ("n1", "n2"):
+    for name in ("n1", "n2", "n4"):
         assert "pat-secret" not in lab[name].run("journalctl", "--no-pager")
+        assert lab[name].run("grep", "-rl", "pat-secret", "/etc", "/home", "/var/lib/etcd", check=False) == ""
 
 
 def test_two_jumps_with_accounts_of_their_own_and_a_seed_host(
@@ -165,23 +223,23 @@ def test_two_jumps_with_accounts_of_their_own_and_a_seed_host(
         seen.done("restart-node", "n2")
 
 
-def test_tls_files_on_the_hosts_are_used_as_kubeadm_lays_them(lab: Lab, tmp_path: Path) -> None:
-    addresses = tuple(m.address for m in lab.nodes)
+def test_tls_files_on_the_hosts_are_used_as_kubeadm_lays_them(hosts: Lab, tmp_path: Path) -> None:
+    """Keys that root alone reads are had by sudo, with its password on one of the hosts."""
+    addresses = tuple(m.address for m in hosts.nodes)
     make_pki(tmp_path / "pki", dns=("localhost",), ips=("127.0.0.1", *addresses))
-    LabCluster(lab, ("static",) * 3, tls=tmp_path / "pki").up()
-    with opened(lab, tmp_path) as seen:
+    LabCluster(hosts, ("static", "unit", "unit"), tls=tmp_path / "pki").up()
+    asker = Answers(pat="pat-secret")
+    with opened(hosts, tmp_path, asker=asker, hosts=("n1", "pat@n2", "n3")) as seen:
         seen.settled()
         assert all(row.endpoint.startswith("https://") for row in seen.session.snapshot().rows)
+        assert [p.split(" of ")[0] for p in asker.prompts] == ["sudo password"]
+        seen.done("restart-node", "n2")
+        seen.done("snapshot-save", directory=str(tmp_path / "saved"))
+        assert len(asker.prompts) == 1
 
 
-OLDER = """
-mkdir -p /opt/etcd-v3.4.23 && cp /usr/bin/etcd /usr/bin/etcdctl /opt/etcd-v3.4.23/
-ln -sfn etcd-v3.4.23 /opt/etcd
-"""
-
-
-def test_an_upgrade_switches_the_link_on_one_host_after_the_other(lab: Lab, tmp_path: Path) -> None:
-    cluster = LabCluster(lab, ("unit", "unit", "process"))
+def test_an_upgrade_switches_the_link_on_one_host_after_the_other(hosts: Lab, tmp_path: Path) -> None:
+    lab, cluster = hosts, LabCluster(hosts, ("unit", "unit", "process"))
     cluster.up(before=OLDER)
     with opened(lab, tmp_path) as seen:
         seen.settled()
@@ -189,7 +247,6 @@ def test_an_upgrade_switches_the_link_on_one_host_after_the_other(lab: Lab, tmp_
         releases = seen.session.site
         assert isinstance(releases, Upgradable)
         assert [release.version for release in releases.releases()] == ["3.4.23", "3.5.1"]
-        seen.done("rolling-restart")
         seen.done("upgrade", version="3.5.1")
         assert {status.version for status in seen.session.snapshot().answers} == {"3.5.1"}
         for machine in lab.nodes:

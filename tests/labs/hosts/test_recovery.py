@@ -10,7 +10,6 @@ from etcdtui.ops.plan import Outcome
 from tests.labs.hosts.clusters import DATA, LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Seen, opened
-from tests.support.consoles import cut_off
 
 pytestmark = pytest.mark.timeout(240)
 NODES = ("n1", "n2", "n3")
@@ -37,9 +36,9 @@ def colours(seen: Seen) -> set[str]:
     return out
 
 
-def test_a_snapshot_becomes_a_new_cluster(lab: Lab, tmp_path: Path) -> None:
-    LabCluster(lab, KINDS).up()
-    with opened(lab, tmp_path) as seen:
+def test_a_snapshot_becomes_a_new_cluster(hosts: Lab, tmp_path: Path) -> None:
+    LabCluster(hosts, KINDS).up()
+    with opened(hosts, tmp_path) as seen:
         seen.settled()
         old = seen.session.snapshot().cluster_id
         put(seen, b"blue")
@@ -51,56 +50,35 @@ def test_a_snapshot_becomes_a_new_cluster(lab: Lab, tmp_path: Path) -> None:
         seen.settled()
         assert seen.session.snapshot().cluster_id != old
         assert colours(seen) == {"blue"}
-        for machine, kind in zip(lab.nodes, KINDS, strict=True):
+        for machine, kind in zip(hosts.nodes, KINDS, strict=True):
             assert machine.run("sh", "-c", f"ls -d {DATA[kind]}.shelf-*/member").strip()
             assert not machine.run("sh", "-c", "ls /home/op/.local/state/etcdtui/snapshot-* 2>/dev/null || :")
-        seen.done("rolling-restart")
+        for name in NODES:
+            seen.done("restart-node", name)
         assert colours(seen) == {"blue"}
 
 
-def test_a_restore_that_was_cut_off_is_undone_by_the_next_console(lab: Lab, tmp_path: Path) -> None:
-    """Cut off when one of three nodes is restored: all get back the data and the settings they had."""
-    LabCluster(lab, KINDS).up()
-    with opened(lab, tmp_path) as seen:
-        seen.settled()
-        old = seen.session.snapshot().cluster_id
-        seen.done("snapshot-save", directory=str(tmp_path / "saved"))
-        (file,) = (tmp_path / "saved").glob("*.db")
-        put(seen, b"red")
-        plan = seen.session.prepare("restore", None, {"snapshot": str(file)})
-        cut_off(seen.session, plan, 8, "lab")
-    with opened(lab, tmp_path) as later:
-        later.until(lambda _: later.session.changes.unfinished())
-        changes = later.session.changes
-        result = later.session.execute(changes.undo(changes.unfinished()[0]))
-        assert result.outcome is Outcome.DONE, result.message
-        later.settled()
-        assert later.session.snapshot().cluster_id == old
-        assert colours(later) == {"red"}
-
-
-@pytest.mark.parametrize("kind", ["systemd", "static", "process"])
-def test_a_cluster_is_founded_anew_from_its_survivor_and_grows_back(
-    lab: Lab, tmp_path: Path, kind: str
-) -> None:
-    LabCluster(lab, (kind,) * 3).up()
-    with opened(lab, tmp_path) as seen:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cluster_is_founded_anew_from_its_survivor(hosts: Lab, tmp_path: Path, kind: str) -> None:
+    LabCluster(hosts, KINDS).up()
+    survivor = NODES[KINDS.index(kind)]
+    with opened(hosts, tmp_path) as seen:
         seen.settled()
         put(seen, b"green")
-        leader = seen.session.snapshot().leader_row
-        assert leader is not None
-        for name in set(NODES) - {leader.name}:
+        if seen.session.snapshot().leader_row is not seen.row(survivor):
+            seen.done("move-leader", survivor)
+        for name in set(NODES) - {survivor}:
             result = seen.act("stop-node", name, override="lab")
             assert result.outcome is Outcome.DONE, result.message
-            lab[name].run("rm", "-rf", f"{DATA[kind]}/member")
-        seen.done("recover-quorum", override="lab", node=leader.name)
-        assert colours(seen) == {"green"}
-        seen.done("scale", voters=3)
-        seen.settled()
+            hosts[name].run("rm", "-rf", f"{DATA[KINDS[NODES.index(name)]]}/member")
+        seen.done("recover-quorum", override="lab", node=survivor)
         assert colours(seen) == {"green"}
         # The flag was for one start alone.
-        assert "force" not in lab[leader.name].run(
-            "sh", "-c", "tr '\\0' ' ' < /proc/$(pgrep -xo etcd)/cmdline"
-        )
-        seen.done("restart-node", leader.name)
-        assert len(seen.session.fresh(3).members) == 3
+        seen.done("restart-node", survivor, override="lab")
+        line = "tr '\\0' ' ' < /proc/$(pgrep -xo etcd)/cmdline"
+        assert "force" not in hosts[survivor].run("sh", "-c", line)
+        assert len(seen.session.fresh(3).members) == 1
+        if kind == "systemd":
+            # It runs the oldest etcd of the three: a newer one would not take the others back.
+            seen.done("scale", voters=2)
+            assert colours(seen) == {"green"}

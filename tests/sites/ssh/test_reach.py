@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -133,7 +134,39 @@ def test_where_sshd_forbids_tunnels_etcdctl_gives_the_same_answers(server: Sshd,
         assert api.status(WAIT) == direct.status(WAIT)
         assert api.member_list(WAIT) == direct.member_list(WAIT)
         assert "does not allow forwarding" in ssh.notes[0]
+        # The same bytes as gRPC's: the database and its checksum; nothing is left of the file.
+        before = set(Path(tempfile.gettempdir()).glob("tmp.*"))
+        assert b"".join(api.snapshot(20)) == b"".join(direct.snapshot(20))
+        assert set(Path(tempfile.gettempdir()).glob("tmp.*")) <= before
         direct.close()
+
+
+@pytest.mark.parametrize("version", ["3.4", "3.5"])
+def test_an_etcd_user_is_known_to_etcdctl_and_the_password_to_nobody_else(
+    server: Sshd, tmp_path: Path, version: str
+) -> None:
+    server.stop()
+    server.more = f"AllowTcpForwarding no\nSetEnv PATH={etcd_binary(version, 'etcdctl').parent}:/usr/bin:/bin"
+    server.start()
+    with running(tmp_path, 1, version) as cluster:
+        for words in ("user add root:a:sec_ret", "user grant-role root root", "auth enable"):
+            cluster.etcdctl(*words.split())
+        secret = tmp_path / "secret"
+        secret.write_text("a:sec_ret\n")
+        secret.chmod(0o600)
+        with site(server, tmp_path, etcd_user="root", etcd_password_file=secret) as ssh:
+            api = ssh.dial(cluster.urls[0])
+            assert api.put(b"k", b"-v '\"", WAIT) > 0
+            held = api.get(b"k", WAIT)
+            assert held is not None and held.value == b"-v '\""
+            assert api.put_if(b"k", b"w", held.mod_revision, WAIT)
+            assert len(b"".join(api.snapshot(20))) > 10_000
+        secret.write_text("wrong\n")
+        with (
+            site(server, tmp_path, etcd_user="root", etcd_password_file=secret) as ssh,
+            pytest.raises(EtcdtuiError, match="invalid user ID or password"),
+        ):
+            ssh.dial(cluster.urls[0]).member_list(WAIT)
 
 
 @pytest.mark.parametrize("version", ["3.4", "3.5"])
