@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -21,9 +22,9 @@ from etcdtui.cli.printing import complain, print_json
 from etcdtui.errors import GuardRefused, UsageError
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.model.text import clean
-from etcdtui.ops.guards import Verdict
+from etcdtui.ops.guards import Verdict, may_pass
 from etcdtui.ops.plan import Outcome, Plan, Result
-from etcdtui.ops.runner import Progress
+from etcdtui.ops.runner import PATIENCE, PAUSE, Progress
 from etcdtui.runtime.session import Session
 
 EXIT = {
@@ -44,12 +45,24 @@ def act(args: argparse.Namespace) -> int:
         return wizard.wizard(args)
     given = options(args)
     with opened(args, read_only=False) as (session, timeout):
-        snapshot = settled(session, timeout)
-        row = find_row(snapshot, args.node) if hasattr(args, "node") else None
-        plan = session.prepare(args.action, row, given)
+        plan = _prepared(session, timeout, args, given)
         if args.save:
             return save(args.save, plan, session)
         return decide(args, session, plan)
+
+
+def _prepared(session: Session, timeout: float, args: argparse.Namespace, given: dict[str, Any]) -> Plan:
+    """The plan; what stands against it is looked at again for a while where it may pass by itself."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        snapshot = settled(session, timeout)
+        row = find_row(snapshot, args.node) if hasattr(args, "node") else None
+        try:
+            return session.prepare(args.action, row, given)
+        except GuardRefused:
+            if not may_pass(snapshot) or time.monotonic() >= deadline:
+                raise
+        time.sleep(PAUSE)
 
 
 def decide(args: argparse.Namespace, session: Session, plan: Plan) -> int:

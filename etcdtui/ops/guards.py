@@ -223,6 +223,16 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
     return may_vote < budget(snapshot).quorum
 
 
+def may_pass(snapshot: ClusterSnapshot) -> bool:
+    """Whether a refusal may be over in a moment: a node runs and is silent, or there is an election."""
+    silent = any(
+        row.node is not None and row.node.run_state is RunState.RUNNING and not row.reading.answered
+        for row in snapshot.rows
+        if row.state is not State.NOT_PERMITTED
+    )
+    return silent or (bool(snapshot.answers) and snapshot.leader_id is None)
+
+
 def _unreadable(snapshot: ClusterSnapshot) -> _Answer | None:
     """Why a snapshot proves nothing about quorum, if so."""
     limit = max(STALE, 2 * snapshot.refresh)

@@ -12,7 +12,7 @@ from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Step
 from etcdtui.ops.rolling_exec import is_well, lag
 from etcdtui.sites.base import Site, Upgradable
-from etcdtui.sites.manager import Restartable
+from etcdtui.sites.manager import Renewable, Restartable
 
 HOLD = 5.0
 """Seconds without a break for which the cluster is healthy between two nodes; etcd asks for as many."""
@@ -99,6 +99,9 @@ def steps(site: Site, roll: Roll, version: str = "") -> tuple[Step, ...]:
         apart = sorted(roll.apart | later)
         if row.state is State.LEADER and roll.heir is not None:
             made.append(move_step(row, roll.heir))
+        if version and isinstance(site, Renewable) and node.run_state is not RunState.STOPPED:
+            made.append(_renew(site, roll, row, node, apart, version))
+            continue
         if not version and isinstance(site, Restartable) and node.run_state is not RunState.STOPPED:
             made.append(_restart(site, roll, row, node, apart))
             continue
@@ -179,6 +182,29 @@ def _restart(site: Restartable, roll: Roll, row: EndpointRow, node: Node, apart:
     settled = _settled(roll, row, node, apart, "")
     return nodes.restart_step(
         site, row, node, guards, replace(settled, args={**settled.args, "run": node.run})
+    )
+
+
+def _renew(site: Site, roll: Roll, row: EndpointRow, node: Node, apart: list[int], version: str) -> Step:
+    """Another release and a restart by one step, so that its way back is one step too."""
+    before = site.node_release(node.name) if isinstance(site, Upgradable) else ""
+    undo = _renew_step(site, roll, row, node, apart, before) if before and before != version else None
+    step = _renew_step(site, roll, row, node, apart, version)
+    settled = _settled(roll, row, node, apart, version)
+    run = None if row.reading.status is not None and row.reading.status.version == version else node.run
+    return replace(step, verify=replace(settled, args={**settled.args, "run": run}), undo=undo)
+
+
+def _renew_step(site: Site, roll: Roll, row: EndpointRow, node: Node, apart: list[int], version: str) -> Step:
+    others = sorted({*apart, *([row.member_id] if row.member_id is not None else [])})
+    return Step(
+        verb="node.renew",
+        args={"node": node.name, "version": version},
+        title=f"have {clean(node.name)} run etcd {clean(version)}, restarted",
+        call=site.describe_renew(node.name, version) if isinstance(site, Renewable) else "",
+        guards=(nodes.loss([(row, node)], "restarting"), Check("others-well", {"apart": others})),
+        verify=_settled(roll, row, node, apart, version),
+        verify_timeout=SETTLE_TIMEOUT,
     )
 
 

@@ -13,6 +13,7 @@ from etcdtui.ops.guards import _Answer, guard
 from etcdtui.ops.plan import Args
 from etcdtui.ops.verify import Look, enough_run, verification
 from etcdtui.sites.base import Upgradable
+from etcdtui.sites.manager import Renewable
 
 MOVE_TIMEOUT = 8.0
 """Seconds of a MoveLeader call; etcd itself gives up after its request timeout, 5 s and two elections."""
@@ -100,6 +101,14 @@ def _switch(args: Args, context: Context) -> str:
     if not isinstance(context.site, Upgradable):
         raise NotOffered(f"{context.site.name}: a {context.site.kind} site cannot switch releases")
     return context.site.switch_release(args["node"], args["version"])
+
+
+@executor("node.renew")
+def _renew(args: Args, context: Context) -> str:
+    """Args: ``node``, ``version``."""
+    if not isinstance(context.site, Renewable):
+        raise NotOffered(f"{context.site.name}: a {context.site.kind} site cannot renew its nodes")
+    return context.site.renew_node(args["node"], args["version"])
 
 
 @verification("release-switched")

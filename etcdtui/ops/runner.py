@@ -30,6 +30,8 @@ FRESH = 6.0
 """Seconds that reading everything afresh may take."""
 PAUSE = 0.1
 """Seconds between two looks of a verification."""
+PATIENCE = 8.0
+"""Seconds for which a guard may refuse while a node runs and is only silent: it may be busy."""
 
 
 class Phase(StrEnum):
@@ -189,7 +191,20 @@ class _Run:
             raise _Ended(Outcome.CANCELLED, text)
 
     def _guard(self, step: Step) -> None:
+        """Look until the guards let the step pass, or refuse it for good."""
+        deadline = time.monotonic() + PATIENCE
         self._report(Phase.GUARD, "reading the cluster afresh")
+        while refused := self._refused(step):
+            patient = self.override is None and guards.may_pass(self.snapshot)
+            if not patient or time.monotonic() >= deadline:
+                self._refuse_or_override(step, refused)
+                return
+            if self.cancel.wait(PAUSE):
+                return
+            self._report(Phase.GUARD, f"looking again: {refused[0].reason}")
+
+    def _refused(self, step: Step) -> list[guards.Verdict]:
+        """What the guards of a step have against it on a fresh snapshot; what binds the plan ends it."""
         try:
             self.snapshot = self._fresh()
         except EtcdtuiError as error:
@@ -203,9 +218,10 @@ class _Run:
                 self._refuse(step, verdict.reason)
         if self._hold is not None and (lost := self._hold.check(self.snapshot)):
             self._refuse(step, lost)
-        refused = [v for c in step.guards if not (v := guards.evaluate(c, self.snapshot)).ok]
-        if not refused:
-            return
+        return [v for c in step.guards if not (v := guards.evaluate(c, self.snapshot)).ok]
+
+    def _refuse_or_override(self, step: Step, refused: list[guards.Verdict]) -> None:
+        """The refusal, unless the operator has typed the cluster's name against it."""
         reasons = "; ".join(v.reason for v in refused)
         overridable = all(v.overridable for v in refused)
         if self.override is None or not overridable:

@@ -21,6 +21,23 @@ class Restartable(Protocol):
 
 
 @runtime_checkable
+class Renewable(Protocol):
+    """A site whose nodes take another release of etcd when they are restarted by one call."""
+
+    def can_fetch(self, version: str) -> bool:
+        """Whether a release can be run that is not there yet. Must not block for long."""
+        ...
+
+    def describe_renew(self, node: str, version: str) -> str:
+        """The exact calls of `renew_node`. Raises SiteError where it would do harm."""
+        ...
+
+    def renew_node(self, node: str, version: str) -> str:
+        """Have the node run that release, restarting it; does not wait. Idempotent. Raises SiteError."""
+        ...
+
+
+@runtime_checkable
 class Collective(Protocol):
     """A site that stops and starts all its nodes by one call, and remembers how many there were."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
 
+from etcdtui.model.cluster import RunState
 from etcdtui.model.text import clean
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
@@ -89,7 +90,9 @@ class KeyActions(App[int]):
             from etcdtui.ui.logfeed import LogFeed
             from etcdtui.ui.screens.log import LogScreen
 
-            self.push_screen(LogScreen(row.node.name, LogFeed(source, row.node.name)))
+            # What failed and is started again tells why in the run before.
+            failed = row.node.run_state is RunState.FAILED and bool(row.node.restarts)
+            self.push_screen(LogScreen(row.node.name, LogFeed(source, row.node.name, previous=failed)))
 
     def action_help(self) -> None:
         """Open the help."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from etcdtui.errors import EtcdtuiError
 from etcdtui.model.logline import stamp_of
@@ -35,18 +35,30 @@ class LogSource(Protocol):
         ...
 
 
+@runtime_checkable
+class HasPrevious(Protocol):
+    """A source that keeps the log of the run before, such as that of a container."""
+
+    def log_previous(self, node: str, lines: int) -> tuple[str, ...]:
+        """Its last lines; empty when there was none."""
+        ...
+
+
 class LogFeed:
     """Reads one node's log in a daemon thread until closed.
 
     Args:
         moment: where to begin, ``YYYY-MM-DD HH:MM:SS`` by the log's own clock; a little before its end
             when empty.
+        previous: the log of the run before this one, where the source has it.
     """
 
-    def __init__(self, source: LogSource, node: str, moment: str = "") -> None:
+    def __init__(self, source: LogSource, node: str, moment: str = "", *, previous: bool = False) -> None:
         self._source = source
         self._node = node
         self.moment = moment
+        self.has_previous = isinstance(source, HasPrevious)
+        self.previous = previous and self.has_previous
         self._lines: deque[str] = deque(maxlen=RING)
         self._lock = threading.Lock()
         self._closed = False
@@ -58,6 +70,11 @@ class LogFeed:
         """The same log from a moment on; this feed is closed."""
         self.close()
         return LogFeed(self._source, self._node, moment)
+
+    def other_run(self) -> LogFeed:
+        """The log of the run before, or of this one again; this feed is closed."""
+        self.close()
+        return LogFeed(self._source, self._node, previous=not self.previous)
 
     def take(self) -> list[str]:
         """The lines that came since the last call."""
@@ -71,6 +88,9 @@ class LogFeed:
 
     def _read(self) -> None:
         try:
+            if self.previous:
+                self._read_previous()
+                return
             before = self._before()
             with self._lock:
                 self._lines.extend(before)
@@ -78,6 +98,12 @@ class LogFeed:
             self.error = "the log has ended"
         except EtcdtuiError as error:
             self.error = error.message
+
+    def _read_previous(self) -> None:
+        lines = self._source.log_previous(self._node, FROM) if isinstance(self._source, HasPrevious) else ()
+        with self._lock:
+            self._lines.extend(lines)
+        self.error = "this run has ended" if lines else "there was no run before this one"
 
     def _before(self) -> list[str]:
         """The lines there are already."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from etcdtui.errors import UsageError
+from etcdtui.model.cluster import RunState
 from etcdtui.model.logline import stamp_of
 from etcdtui.ui.logfeed import GAP, RING, TAIL, LogFeed
 from etcdtui.ui.moment import parse_moment
@@ -186,3 +187,31 @@ def test_what_came_between_the_end_and_following_is_shown_once_or_said_to_be_mis
     assert fed(7) == [f"line {n}" for n in range(TAIL + 7)]
     torn = fed(TAIL + 7)
     assert torn == [*old, GAP, *(f"line {n}" for n in range(TAIL + 7, 2 * TAIL + 7))]
+
+
+class Container(Source):
+    """A log that also has the run before."""
+
+    def log_previous(self, node: str, lines: int) -> tuple[str, ...]:
+        return ("panic: no space left on device",)
+
+
+async def test_the_run_before_is_a_key_away_and_first_where_a_node_fails_again_and_again() -> None:
+    one = session(Container(("this run",)))
+    async with console(one) as (app, pilot):
+        await pilot.press("v")
+        await shows(app, pilot, "this run", "p the run before")
+        await pilot.press("p")
+        text = await shows(app, pilot, "the run before", "no space left on device", "this run has ended")
+        assert "p this run" in text
+        await pilot.press("p")
+        await shows(app, pilot, "following", "p the run before")
+        await pilot.press("escape")
+        shot = one.snapshot()
+        row = shot.rows[0]
+        assert row.node is not None
+        looping = replace(row, node=replace(row.node, run_state=RunState.FAILED, restarts=4))
+        one.feed(replace(shot, rows=(looping, *shot.rows[1:]), seq=shot.seq + 1))
+        await until(pilot, lambda: app.main.selected is not None and app.main.selected.node is looping.node)
+        await pilot.press("v")
+        await shows(app, pilot, "log of", "no space left on device")

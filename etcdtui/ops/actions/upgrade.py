@@ -15,6 +15,7 @@ from etcdtui.ops.actions.rolling_restart import PAUSE_FIELD
 from etcdtui.ops.plan import Check, Plan, Step
 from etcdtui.ops.upgrade_exec import ALL_RUN, UPGRADE_GATES
 from etcdtui.sites.base import Site, Upgradable
+from etcdtui.sites.manager import Renewable
 
 
 def can_switch(site: Site) -> bool:
@@ -28,7 +29,8 @@ def wanted(request: Request, choices: tuple[str, ...]) -> tuple[str, Version]:
         raise NotOffered(f"{request.site.name}: a {request.site.kind} site cannot switch releases")
     text = str(request.options.get("version") or (choices[-1] if choices else ""))
     there = [release.version for release in request.site.releases()]
-    if text not in there:
+    fetched = isinstance(request.site, Renewable) and text != "" and request.site.can_fetch(text)
+    if text not in there and not fetched:
         asked = f"etcd {clean(text)} is not there to run" if text else "no other etcd is there to run"
         raise UsageError(asked, f"there is: {', '.join(there) or 'none'}")
     version = parse_version(text)

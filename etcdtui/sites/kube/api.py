@@ -20,6 +20,7 @@ TIMEOUT = 5.0
 """Seconds of one request, connecting included."""
 CONNECT = 3.0
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 
 Json = dict[str, Any]
@@ -66,9 +67,9 @@ class Api:
         """POST of an object. Raises ApiError."""
         return self._json("POST", path, None, body)
 
-    def patch(self, path: str, body: Json, query: Query = None) -> Json:
-        """A JSON merge patch. Raises ApiError."""
-        return self._json("PATCH", path, query, body, MERGE_PATCH)
+    def patch(self, path: str, body: Json, query: Query = None, kind: str = MERGE_PATCH) -> Json:
+        """A patch, JSON merge unless told otherwise. Raises ApiError."""
+        return self._json("PATCH", path, query, body, kind)
 
     def apply(self, path: str, body: Json, manager: str) -> Json:
         """Server-side apply: the fields of `body` are `manager`'s from then on. Raises ApiError.

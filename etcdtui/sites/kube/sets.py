@@ -258,7 +258,7 @@ def _container_state(state: Json, phase: str, status: Json) -> tuple[RunState, s
             return RunState.FAILED, " ".join((phase, *_texts(status)))
         return RunState.STARTING, " ".join((phase, *(_unscheduled(status) or (reason,)))).strip()
     message = str((state.get("waiting") or {}).get("message") or "")
-    return RunState.FAILED, f"{reason}: {message}" if message and "BackOff" not in reason else reason
+    return RunState.FAILED, f"{reason}: {message}" if message and reason != "CrashLoopBackOff" else reason
 
 
 def _texts(status: Json) -> Iterator[str]:

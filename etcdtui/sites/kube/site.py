@@ -16,7 +16,7 @@ from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.forward import Forward
 from etcdtui.sites.kube.logs import KubeLogs
-from etcdtui.sites.kube.scripts import KubeScripts
+from etcdtui.sites.kube.releases import KubeReleases
 from etcdtui.sites.kube.tunnel import tunnelled
 from etcdtui.sites.urls import is_tls, target
 
@@ -149,7 +149,7 @@ class KubeReading(KubeLogs):
         return self._picture.note() if self._picture is not None else ""
 
 
-class KubeSite(KubeScripts, KubeReading):
+class KubeSite(KubeReleases, KubeReading):
     """etcd that runs as the pods of a StatefulSet."""
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:

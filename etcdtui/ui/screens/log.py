@@ -44,6 +44,7 @@ class LogScreen(ModalScreen[None]):
         Binding("f", "ask('filter')", "filter", show=False),
         Binding("slash", "ask('search')", "search", show=False),
         Binding("t", "ask('time')", "from a time", show=False),
+        Binding("p", "other_run", "the run before", show=False),
         Binding("n", "find(True)", show=False),
         Binding("N", "find(False)", show=False),
         Binding("space", "follow", show=False),
@@ -75,7 +76,14 @@ class LogScreen(ModalScreen[None]):
             field.cursor_blink = False
             field.display = False
             yield field
-            yield Static(Content(HINT), id="log-hint")
+            yield Static(Content(self._keys), id="log-hint")
+
+    @property
+    def _keys(self) -> str:
+        """The keys that this log knows."""
+        if not self._feed.has_previous:
+            return HINT
+        return f"p {'this run' if self._feed.previous else 'the run before'} · {HINT}"
 
     def on_mount(self) -> None:
         """Draw what comes."""
@@ -98,7 +106,8 @@ class LogScreen(ModalScreen[None]):
         words += [f"filter: {clean(self._filter, 30)}"] if self._filter else []
         words += [f"from {self._feed.moment}"] if self._feed.moment else []
         words += ["following" if view.following else "standing still"]
-        spans = [Span(f"log of {self._node}  ", "title"), Span(" · ".join(words), "dim")]
+        name = f"{self._node}, the run before" if self._feed.previous else self._node
+        spans = [Span(f"log of {name}  ", "title"), Span(" · ".join(words), "dim")]
         if self._feed.error:
             spans.append(Span(f"  {clean(self._feed.error)}", "bad"))
         self.query_one("#log-title", Static).update(prose([tuple(spans)]))
@@ -141,8 +150,16 @@ class LogScreen(ModalScreen[None]):
             return
         self._feed = self._feed.again(moment)
         view.clear(following=not moment)
-        self._hint(HINT)
+        self._hint(self._keys)
         self._title()
+
+    def action_other_run(self) -> None:
+        """Show the run before this one, or this one again."""
+        if self._feed.has_previous:
+            self._feed = self._feed.other_run()
+            self.query_one(LogView).clear(following=True)
+            self._hint(self._keys)
+            self._title()
 
     def _shut(self) -> None:
         self.set_focus(self.query_one(LogView))
@@ -151,9 +168,11 @@ class LogScreen(ModalScreen[None]):
     def action_find(self, backwards: bool) -> None:
         """The next line with what is searched."""
         if self._search and not self.query_one(LogView).find(self._search, backwards):
-            self._hint(f"no line {'above' if backwards else 'below'} has {clean(self._search, 40)} · {HINT}")
+            self._hint(
+                f"no line {'above' if backwards else 'below'} has {clean(self._search, 40)} · {self._keys}"
+            )
         else:
-            self._hint(HINT)
+            self._hint(self._keys)
         self._title()
 
     def _hint(self, text: str) -> None:

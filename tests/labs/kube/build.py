@@ -37,6 +37,7 @@ def _build(s: Settings, keep: bool) -> None:
         GOTOOLCHAIN="local",
         GOPROXY="off",
         CGO_ENABLED="0",
+        GOGC="400",  # a fifth of the compiler's time goes into tidying its memory; this halves that
     )
     env.pop("GOROOT", None)
     env["PATH"] = "/usr/bin:" + env["PATH"]  # Debian's go, before any other
@@ -62,15 +63,16 @@ def _kubernetes(s: Settings, work: Path, env: dict[str, Any], lacking: list[str]
     # Only the API server is compiled from the OpenAPI definitions: the others need not wait for them.
     with ThreadPoolExecutor(1) as beside:
         definitions = beside.submit(_openapi, tree, env) if "kube-apiserver" in lacking else None
-        for programs in (
-            [p for p in lacking if p != "kube-apiserver"],
-            ["kube-apiserver"] * bool(definitions),
-        ):
-            if programs == ["kube-apiserver"] and definitions is not None:
-                definitions.result()
-            if programs:
-                step("compiling " + ", ".join(programs))
-                _go(s, ["k8s.io/kubernetes/cmd/" + p for p in programs], _version_flags(), env, tree)
+        _programs(s, tree, env, [p for p in lacking if p != "kube-apiserver"])
+        if definitions is not None:
+            definitions.result()
+            _programs(s, tree, env, ["kube-apiserver"])
+
+
+def _programs(s: Settings, tree: Path, env: dict[str, Any], names: list[str]) -> None:
+    if names:
+        step("compiling " + ", ".join(names))
+        _go(s, ["k8s.io/kubernetes/cmd/" + name for name in names], _version_flags(), env, tree)
 
 
 def _openapi(tree: Path, env: dict[str, Any]) -> None:
@@ -121,6 +123,4 @@ _START = time.monotonic()
 
 
 def step(text: str) -> None:
-    used = os.times()
-    cpu = used.children_user + used.children_system
-    print(f"[{time.monotonic() - _START:5.1f} s, {cpu:5.1f} s of CPU] {text}", flush=True)
+    print(f"[{time.monotonic() - _START:5.1f} s] {text}", flush=True)

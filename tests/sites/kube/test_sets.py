@@ -84,9 +84,9 @@ READY = [{"type": "Ready", "status": "True"}]
             "CrashLoopBackOff",
         ),
         (
-            pod(container={"state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}}),
+            pod(container={"state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off x:1"}}}),
             RunState.FAILED,
-            "ImagePullBackOff",
+            "ImagePullBackOff: Back-off x:1",
         ),
         (
             pod(container={"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),

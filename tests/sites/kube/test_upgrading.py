@@ -1,0 +1,50 @@
+"""Another release by its image: pod after pod in health order; one that cannot be pulled costs one pod."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etcdtui.ops.plan import Outcome
+from tests.sites.kube.support import console_on
+from tests.support.kube import Place
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(300)]
+
+
+def images(place: Place) -> list[str]:
+    pods = place.pods()
+    return [pods[name]["spec"]["containers"][0]["image"] for name in sorted(pods)]
+
+
+def test_upgraded_by_image_pod_after_pod_and_back_from_one_that_is_not_there(
+    place: Place, tmp_path: Path
+) -> None:
+    if not place.kube.lab:
+        pytest.skip("needs the two releases that the lab has images of")
+    old, new = "localhost/etcd:v3.4.23", "localhost/etcd:v3.5.1"
+    place.config_files(3, image=old)
+    place.wait_ready(3)
+    with console_on(place, tmp_path) as console:
+        leader = console.ready(3).leader_row
+        plan = console.session.prepare("upgrade", None, {"version": "3.5.1"})
+        order = [s.args["node"] for s in plan.steps if s.verb == "node.renew"]
+        assert leader is not None and len(order) == 3 and order[-1] == leader.name
+        result = console.session.execute(plan)
+        assert result.outcome is Outcome.DONE, result.message
+        assert images(place) == [new] * 3
+        assert {
+            row.reading.status.version for row in console.session.fresh(5).rows if row.reading.status
+        } == {"3.5.1"}
+        # A release that cannot be pulled takes one follower, and the way back brings it again.
+        failed = console.session.execute(console.session.prepare("upgrade", None, {"version": "3.5.99"}))
+        assert (
+            failed.outcome is Outcome.FAILED and "etcd:v3.5.99" in failed.message.rpartition("has failed")[2]
+        )
+        (left,) = console.session.unfinished()
+        back = console.session.execute(console.session.settle(left.id, "undo"))
+        assert back.outcome is Outcome.DONE, back.message
+        assert images(place) == [new] * 3
+        console.from_now()
+        console.ready(3)
