@@ -68,6 +68,15 @@ class HasNodes(Protocol):
 
 
 @runtime_checkable
+class Described(Protocol):
+    """A site that knows more of where it is than it was told."""
+
+    def profile_keys(self) -> Mapping[str, object]:
+        """Keys of a profile that leads to the same nodes, as they were found. Must not block."""
+        ...
+
+
+@runtime_checkable
 class Watching(Protocol):
     """A site that is told of changes, so that its nodes are read when something happened."""
 

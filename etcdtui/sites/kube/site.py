@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from etcdtui.errors import SiteError, UsageError
 from etcdtui.etcd.api import EtcdWriter, TlsMaterial
@@ -80,6 +80,12 @@ class KubeReading(KubeLogs):
         if picture is None:
             return ()
         return tuple(picture.etcd.client_url(p, tls=self._secure()) for p in self._names(picture.ordinals))
+
+    def profile_keys(self) -> Mapping[str, object]:
+        """Namespace and StatefulSet, as they were found."""
+        if self._picture is None:
+            return {}
+        return {"namespace": self._picture.etcd.namespace, "statefulset": self._picture.etcd.name}
 
     def _names(self, ordinals: tuple[int, ...]) -> list[str]:
         etcd = self.picture().etcd

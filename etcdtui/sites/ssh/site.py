@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -80,6 +80,11 @@ class SshSite(SshActing, SshPlaces, SshShelves, SshRestores, SshReleases, SshWay
                 except EtcdtuiError as error:
                     raise SiteError(error.message, error.hint) from None
             return dict(self._hosts)
+
+    def profile_keys(self) -> Mapping[str, object]:
+        """The hosts: those that were given, and those that the member list led to."""
+        given = {spot(text).host: text for text in self._plan.hosts}
+        return {"hosts": [given.get(name, name) for name in self._hosts] or list(self._plan.hosts)}
 
     def _open(self, texts: Sequence[str]) -> None:
         from etcdtui.sites.ssh.host import Host
