@@ -113,7 +113,7 @@ class KubeReading(KubeLogs):
             raise SiteError(f"{self.name}: the pods are not known yet")
         pod, port = self.pod_of(url)
         try:
-            asked = target(url, self._material() if is_tls(url) else None, self._credentials)
+            asked = target(url, self._material() if is_tls(url) else None, self._login)
         except UsageError as error:
             raise SiteError(error.message) from None
         forward = self._way_to(pod, port)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from etcdtui.errors import EtcdtuiError, NodeError, SiteError
-from etcdtui.etcd.api import EtcdWriter
+from etcdtui.etcd.api import EtcdWriter, Login
 from etcdtui.model.cluster import ClusterSnapshot, Node, RunState
 from etcdtui.model.events import Event
 from etcdtui.model.health import Finding
@@ -49,6 +49,7 @@ class SshSite(SshActing, SshPlaces, SshShelves, SshRestores, SshReleases, SshWay
         self.name = plan.name
         self._plan = plan
         self._asker = asker
+        self._login = Login(plan.credentials)
         self._hosts: dict[str, Host] = {}
         self._links: dict[tuple[Hop, ...], Link] = {}
         self._lock = threading.RLock()
