@@ -31,6 +31,7 @@ COMMANDS = {
     "health": "headless:health",
     "doctor": "doctor:doctor",
     "render": "render:render",
+    "adopt": "adopt:adopt",
     "plans": "plans:plans",
     "finish": "plans:settle",
     "undo": "plans:settle",

@@ -75,6 +75,7 @@ def build_parser(asked: str = "") -> Parser:
     _snapshots(commands)
     _doctor(commands)
     _render(commands)
+    _adopt(commands)
     _about(commands)
     return parser
 
@@ -116,9 +117,16 @@ def _config(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", metavar="FILE", help="configuration file to read")
 
 
-def _target(command: Parser, *, timeout: bool = True) -> None:
-    """Which cluster is meant."""
-    command.add_argument("profile", nargs="?", metavar="PROFILE", help="name of a profile, or demo")
+def _target(command: Parser, *, timeout: bool = True, named: bool = True) -> None:
+    """Which cluster is meant.
+
+    Args:
+        named: whether a profile may be named.
+    """
+    if named:
+        command.add_argument("profile", nargs="?", metavar="PROFILE", help="name of a profile, or demo")
+    else:
+        command.set_defaults(profile=None)
     _config(command)
     seconds = _checked(values.seconds)
     if timeout:
@@ -255,6 +263,14 @@ def _render(commands: Subparsers) -> None:
     command.add_argument("profile", metavar="PROFILE", help="name of a profile with a mapping bootstrap")
     _config(command)
     command.add_argument("--founded", action="store_true", help="as they are once the cluster stands")
+
+
+def _adopt(commands: Subparsers) -> None:
+    command = _command(commands, "adopt", "write a cluster that runs already down as a profile")
+    command.add_argument("name", metavar="NAME", help="the profile's name")
+    _target(command, named=False)
+    command.add_argument("--replace", action="store_true", help="have a profile of that name give way")
+    command.add_argument("--dry-run", action="store_true", help="show the profile, write nothing")
 
 
 def _about(commands: Subparsers) -> None:

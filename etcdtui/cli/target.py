@@ -70,7 +70,7 @@ def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] 
         _only_with(args, _PLAIN, "--endpoints", None)
         return by_name(args.profile, config)
     if getattr(args, "ssh", None):
-        return SshProfile(name=args.ssh[0], hosts=args.ssh, jump=args.jump or ())
+        return _ssh(args)
     if args.context:
         return _kube(args)
     if args.local:
@@ -78,6 +78,21 @@ def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] 
     if not args.endpoints and not any(getattr(args, name) for name in _PLAIN) and config.default:
         return by_name(config.default, config)
     return _plain(args, config, environ)
+
+
+def _ssh(args: argparse.Namespace) -> SshProfile:
+    """Hosts of the command line."""
+    given = args.cacert or args.cert or args.key or args.server_name
+    user, password = split_user(args.user, "") if args.user else ("", "")
+    if password:
+        raise UsageError("--user with --ssh takes a name alone", "set ETCDCTL_PASSWORD, or wait to be asked")
+    return SshProfile(
+        name=args.ssh[0],
+        hosts=args.ssh,
+        jump=args.jump or (),
+        tls=_files(args.cacert, args.cert, args.key, args.server_name or "") if given else None,
+        etcd_user=user,
+    )
 
 
 def _kube(args: argparse.Namespace) -> KubeProfile:

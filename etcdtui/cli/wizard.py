@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from etcdtui.config.profiles import DEMO
 from etcdtui.config.writer import save, with_profile
 from etcdtui.errors import UsageError
 from etcdtui.model.bootstrap import HostsBootstrap, KubeBootstrap
+from etcdtui.ops import auth
 from etcdtui.runtime import quitting
 from etcdtui.sites.base import Connectable
 from etcdtui.sites.build import open_site
@@ -128,7 +130,7 @@ class Behind:
         way = {key: value for key, value in draft.mapping().items() if key != "bootstrap"}
         if self._site is None or way != self._way:
             self.close()
-            self._site, self._way = open_site(profile_of(draft), asker=self._asker), way
+            self._site, self._way = self._plain(profile_of(draft)), way
             if isinstance(self._site, Connectable) and draft.kind == HOSTS:
                 self._site.connect(CONNECT)
         site = self._site
@@ -136,17 +138,28 @@ class Behind:
         site.replan(draft.plan())
         return site.survey()
 
+    def _plain(self, profile: Profile) -> Site:
+        """The site of a profile, as nobody: users are asked for when all else is done."""
+        if isinstance(profile, SshProfile) and profile.bootstrap is not None:
+            profile = replace(profile, etcd_user="", bootstrap=replace(profile.bootstrap, auth=False))
+        elif isinstance(profile, KubeProfile) and profile.bootstrap is not None:
+            profile = replace(profile, user="", bootstrap=replace(profile.bootstrap, auth=False))
+        return open_site(profile, asker=self._asker)
+
     def preview(self, draft: Draft) -> Sequence[tuple[str, str]]:
         """The profile, the steps with their calls, every file or manifest."""
         profile = with_profile(self._path, draft.name, draft.mapping()).profile
-        site = open_site(profile, asker=self._asker)
+        site = self._plain(profile)
         try:
             assert isinstance(site, Founding)  # noqa: S101  # the profile has a plan
             pieces = site.pieces()
             advice = site.advice()
         finally:
             site.close()
-        steps = "\n".join(f"{n}. {piece.title}\n   {piece.call}" for n, piece in enumerate(pieces, 1))
+        calls = [(piece.title, piece.call) for piece in pieces]
+        if draft.plan().auth:
+            calls += [(step.title, step.call) for step in (auth.root_step(""), auth.enable_step(""))]
+        steps = "\n".join(f"{n}. {title}\n   {call}" for n, (title, call) in enumerate(calls, 1))
         return (
             *((("To be considered", "\n".join(advice)),) if advice else ()),
             (f"Written into {self._path}", as_yaml({draft.name: draft.mapping()})),

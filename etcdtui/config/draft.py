@@ -226,6 +226,7 @@ class Draft:
             "jump": jump,
             "user": self.text("user"),
             "identity_file": self._file("identity_file"),
+            "etcd_user": "root" if plan.auth else "",
             "bootstrap": _said({
                 "members": [self._line(row) for row in range(len(self.rows))],
                 "release": _said({key: str(value) for key, value in release.items()}),
@@ -277,6 +278,7 @@ class Draft:
             "kind": "kube",
             **{key: self.text(key) for key in ("context", "namespace", "statefulset")},
             "kubeconfig": self._file("kubeconfig"),
+            "user": "root" if plan.auth else "",
             "bootstrap": _said({
                 "members": plan.members,
                 **texts,

@@ -34,6 +34,14 @@ class Credentials:
     password: str = field(repr=False)
 
 
+class Login:
+    """The etcd user of a whole site, who may become another while connections stand."""
+
+    def __init__(self, credentials: Credentials | None = None) -> None:
+        self.credentials = credentials
+        """None: nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """How to dial one endpoint."""
@@ -45,6 +53,8 @@ class Target:
     tls: TlsMaterial | None = None
     """None for plain text."""
     credentials: Credentials | None = None
+    login: Login | None = None
+    """Instead of `credentials`, where the user may become another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +198,54 @@ class EtcdWriter(EtcdReader, Protocol):
 
     def downgrade(self, action: str, version: str, timeout: float) -> str:
         """Maintenance.Downgrade (3.5+); `action` is validate, enable or cancel; the version answered."""
+        ...
+
+    def auth_is_on(self, timeout: float) -> bool:
+        """Whether the cluster asks for users: Auth.Authenticate of nobody says so in every version."""
+        ...
+
+    def auth_enable(self, timeout: float) -> None:
+        """Auth.AuthEnable; Refused unless a user root has the role root."""
+        ...
+
+    def auth_disable(self, timeout: float) -> None:
+        """Auth.AuthDisable."""
+        ...
+
+    def user_names(self, timeout: float) -> tuple[str, ...]:
+        """Auth.UserList."""
+        ...
+
+    def user_add(self, user: Credentials, timeout: float) -> None:
+        """Auth.UserAdd."""
+        ...
+
+    def user_password(self, user: Credentials, timeout: float) -> None:
+        """Auth.UserChangePassword."""
+        ...
+
+    def user_delete(self, name: str, timeout: float) -> None:
+        """Auth.UserDelete."""
+        ...
+
+    def user_roles(self, name: str, timeout: float) -> tuple[str, ...]:
+        """Auth.UserGet: the roles of a user."""
+        ...
+
+    def user_grant(self, name: str, role: str, timeout: float) -> None:
+        """Auth.UserGrantRole."""
+        ...
+
+    def role_names(self, timeout: float) -> tuple[str, ...]:
+        """Auth.RoleList."""
+        ...
+
+    def role_add(self, name: str, timeout: float) -> None:
+        """Auth.RoleAdd."""
+        ...
+
+    def role_allow(self, name: str, access: str, prefix: bytes, timeout: float) -> None:
+        """Auth.RoleGrantPermission for all keys with a prefix; `access` is read, write or readwrite."""
         ...
 
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from etcdtui.errors import DeadlineExceeded, Refused
 from etcdtui.etcd.api import HashKv, KeyValue, Target
+from etcdtui.etcd.ctl_users import CtlUsers
 from etcdtui.etcd.errors import NO_ANSWER, explain
 from etcdtui.model.cluster import Alarm, EndpointStatus, Member
 
@@ -182,7 +183,7 @@ class CtlReader:
         """Nothing is held."""
 
 
-class CtlEndpoint(CtlReader):
+class CtlEndpoint(CtlReader, CtlUsers):
     """All calls (`etcdtui.etcd.api.EtcdWriter`)."""
 
     def put(self, key: bytes, value: bytes, timeout: float, *, lease: int = 0) -> int:

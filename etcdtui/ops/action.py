@@ -44,6 +44,8 @@ class Kind(StrEnum):
     DURATION = "duration"
     """Seconds; typed as ``90``, ``5m`` or ``24h``."""
     PATH = "path"
+    SECRET = "secret"  # noqa: S105  # the name of a kind
+    """Text that is never shown; never an argument of a command line either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Field:
     """Proposed value, from the snapshot and the site; None for none."""
     choices: Callable[[Request], tuple[str, ...]] | None = None
     """For `Kind.CHOICE`."""
+    beside: str = ""
+    """Name of the field without which this one means nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,10 @@ def values(action: Action, options: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in known.items():
         given = options.get(name)
-        if isinstance(given, str):
+        if isinstance(given, str) and field.kind is Kind.SECRET:
+            # Spaces may belong to it.
+            given = given or None
+        elif isinstance(given, str):
             given = _parsed(field, given.strip()) if given.strip() else None
         if given is None and field.required:
             raise UsageError(f"{field.label}: nothing is given", field.help or f"give --{name}")

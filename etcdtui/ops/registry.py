@@ -5,6 +5,8 @@ from __future__ import annotations
 from etcdtui.ops.action import Action, Request, Scope
 from etcdtui.ops.actions import (
     add_member,
+    auth_disable,
+    auth_enable,
     bootstrap,
     compact,
     defrag,
@@ -44,6 +46,8 @@ ACTIONS: tuple[Action, ...] = (
     stop_all.ACTION,
     bootstrap.ACTION,
     destroy.ACTION,
+    auth_enable.ACTION,
+    auth_disable.ACTION,
     move_leader.ACTION,
     add_member.ACTION,
     promote.ACTION,

@@ -9,7 +9,7 @@ from etcdtui.sites.base import Site
 
 _READS = (
     "nodes", "log_tail", "log_from", "log_follow", "log_previous", "on_change", "news", "note", "findings",
-    "examine",
+    "examine", "profile_keys",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from etcdtui.etcd.api import EtcdWriter
+from etcdtui.etcd.api import Credentials, EtcdWriter
 from etcdtui.model.cluster import ClusterSnapshot, Node
 from etcdtui.model.events import Event
 from etcdtui.model.health import Finding
@@ -64,6 +64,28 @@ class HasNodes(Protocol):
 
     def nodes(self) -> tuple[Node, ...]:
         """The nodes as they are now. May block for at most a few seconds; called from a lane."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A site that knows more of where it is than it was told."""
+
+    def profile_keys(self) -> Mapping[str, object]:
+        """Keys of a profile that leads to the same nodes, as they were found. Must not block."""
+        ...
+
+
+@runtime_checkable
+class Authenticated(Protocol):
+    """A site that talks to etcd as a user, who may become another."""
+
+    def etcd_user(self) -> Credentials | None:
+        """Who it is; None for nobody."""
+        ...
+
+    def log_in(self, user: Credentials | None) -> None:
+        """From now on be somebody else, or nobody; connections that stand follow. Must not block."""
         ...
 
 

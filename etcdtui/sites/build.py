@@ -23,6 +23,7 @@ from etcdtui.sites.base import Connectable
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
+    from etcdtui.model.bootstrap import Bootstrap
     from etcdtui.sites.asking import Asker, Chooser
     from etcdtui.sites.base import Site
     from etcdtui.sites.kube.site import KubeReading
@@ -79,7 +80,8 @@ def open_site(
     if isinstance(profile, SshProfile):
         from etcdtui.sites.ssh.build import open_ssh
 
-        credentials = _credentials(_etcd_user(profile), environ, ask) if profile.etcd_user else None
+        user = _etcd_user(profile)
+        credentials = _credentials(user, environ, ask) if user.user else None
         return open_ssh(profile, _tls(profile.tls) if profile.tls else None, credentials, asker)
     if isinstance(profile, KubeProfile):
         return _kube(profile, environ, ask)
@@ -164,7 +166,7 @@ def _etcd_user(profile: SshProfile) -> EndpointsProfile:
     """The etcd user of a profile of hosts, said as one of endpoints is."""
     return EndpointsProfile(
         name=profile.name,
-        user=profile.etcd_user,
+        user=profile.etcd_user or _asked_for(profile.bootstrap),
         password_file=profile.etcd_password_file,
         password_command=profile.etcd_password_command,
     )
@@ -193,13 +195,19 @@ def _kube_for_console(profile: KubeProfile, site: KubeReading, chooser: Chooser 
     return Opening(site, prepare, lambda: other[0] if other else None)
 
 
+def _asked_for(boot: Bootstrap | None) -> str:
+    """The user that a new cluster will ask for; empty for none."""
+    return "root" if boot is not None and boot.auth else ""
+
+
 def _kube(profile: KubeProfile, environ: Mapping[str, str], ask: AskPassword | None) -> KubeReading:
     from etcdtui.sites.kube.choice import Where
     from etcdtui.sites.kube.site import KubeSite
 
     name = profile.statefulset
     tls = _tls(profile.tls) if profile.tls is not None else None
-    credentials = _credentials(profile, environ, ask) if profile.user else None
+    asked = replace(profile, user=profile.user or _asked_for(profile.bootstrap))
+    credentials = _credentials(asked, environ, ask) if asked.user else None
     secret = profile.tls_secret
     if profile.static_pods:
         from etcdtui.sites.kube.static import StaticPods

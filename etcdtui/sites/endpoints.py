@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etcdtui.errors import SiteError, UsageError
+from etcdtui.etcd.api import Login
 from etcdtui.sites.etcdctl_env import EtcdctlEnvironment, etcdctl_environment
+from etcdtui.sites.login import LoggedIn
 from etcdtui.sites.urls import normalise, target
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["EndpointsSite", "EtcdctlEnvironment", "etcdctl_environment"]
 
 
-class EndpointsSite:
+class EndpointsSite(LoggedIn):
     """Endpoints somebody named; what runs behind them is not ours to manage.
 
     Args:
@@ -42,7 +44,7 @@ class EndpointsSite:
             raise UsageError(f"{name}: no endpoint is given", "use --endpoints host:2379")
         self.name = name
         self._tls = tls
-        self._credentials = credentials
+        self._login = Login(credentials)
         # A dict keeps the order and drops what is named twice.
         self._seeds = tuple(dict.fromkeys(normalise(url, tls=tls is not None) for url in urls))
 
@@ -59,7 +61,7 @@ class EndpointsSite:
         from etcdtui.etcd.rpc import dial
 
         try:
-            return dial(target(url, self._tls, self._credentials))
+            return dial(target(url, self._tls, self._login))
         except UsageError as error:
             raise SiteError(error.message) from None
 

@@ -62,6 +62,10 @@ class Founding(Protocol):
         """What is to be done, in order. Must not block."""
         ...
 
+    def wants_users(self) -> bool:
+        """Whether user and password are asked for once the cluster stands."""
+        ...
+
     def replan(self, boot: Any) -> None:
         """Take another plan for the same places: for who still makes up his mind.
 

@@ -9,7 +9,7 @@ from etcdtui.errors import UsageError
 from etcdtui.model.text import clean
 
 if TYPE_CHECKING:
-    from etcdtui.etcd.api import Credentials, Target, TlsMaterial
+    from etcdtui.etcd.api import Login, Target, TlsMaterial
 
 _TLS_SCHEMES = ("https", "unixs")
 _HINT = "write it as host:2379, https://host:2379, http://[::1]:2379 or unix:///run/etcd.sock"
@@ -50,7 +50,7 @@ def is_tls(url: str) -> bool:
     return url.split("://", 1)[0] in _TLS_SCHEMES
 
 
-def target(url: str, tls: TlsMaterial | None = None, credentials: Credentials | None = None) -> Target:
+def target(url: str, tls: TlsMaterial | None = None, login: Login | None = None) -> Target:
     """How to dial `url`; TLS material goes only to a URL that asks for TLS.
 
     Raises:
@@ -64,7 +64,7 @@ def target(url: str, tls: TlsMaterial | None = None, credentials: Credentials | 
         url=full,
         address=f"unix:{rest}" if scheme in ("unix", "unixs") else rest,
         tls=(tls or TlsMaterial()) if is_tls(full) else None,
-        credentials=credentials,
+        login=login,
     )
 
 

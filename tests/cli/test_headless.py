@@ -161,3 +161,21 @@ def test_a_bad_variable_is_named(cli: Cli) -> None:
     assert "ETCDCTL_ENDPOINTS" in one_line(cli("status"))
     done = cli("status", ETCDCTL_ENDPOINTS="a:1", ETCDCTL_COMMAND_TIMEOUT="soon")
     assert (done.returncode, "ETCDCTL_COMMAND_TIMEOUT" in one_line(done)) == (2, True)
+
+
+@pytest.mark.timeout(120)
+def test_users_from_the_command_line(cli: Cli, tmp_path: Path) -> None:
+    """Root's password comes from a file, and is asked of nobody where nobody is."""
+    with running(tmp_path / "kv", 1) as cluster:
+        end = ["--endpoints", cluster.urls[0]]
+        alone = cli("auth-enable", *end, "--yes")
+        assert alone.returncode == 2 and "Root's password: nobody is there to be asked" in one_line(alone)
+        secret = tmp_path / "secret"
+        secret.write_text("hidden of root\n")
+        done = cli("auth-enable", *end, "--yes", "--password-file", str(secret))
+        assert done.returncode == 0 and "root logged in" in done.stdout, done.stderr
+        assert cli("status", *end, "--user", "root", ETCDCTL_PASSWORD="hidden of root").returncode == 0
+        assert "hidden" not in done.stdout + done.stderr + cli.audit.read_text()
+        off = cli("auth-disable", *end, "--yes", "--user", "root", ETCDCTL_PASSWORD="hidden of root")
+        assert off.returncode == 0, off.stderr
+        cluster.etcdctl("put", "a", "1")

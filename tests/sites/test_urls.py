@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etcdtui.errors import UsageError
-from etcdtui.etcd.api import Credentials, TlsMaterial
+from etcdtui.etcd.api import Credentials, Login, TlsMaterial
 from etcdtui.sites.urls import normalise, target
 
 
@@ -25,12 +25,12 @@ from etcdtui.sites.urls import normalise, target
 )
 def test_good_ones(written: str, tls: bool, full: str, address: str) -> None:
     assert normalise(written, tls=tls) == full
-    made = target(written, TlsMaterial(server_name="x") if tls else None, Credentials("u", "p"))
+    made = target(written, TlsMaterial(server_name="x") if tls else None, Login(Credentials("u", "p")))
     assert (made.url, made.address) == (full, address)
     # TLS exactly where the URL says so, with the material given.
     assert (made.tls is not None) == full.startswith(("https", "unixs"))
     assert made.tls is None or not tls or made.tls.server_name == "x"
-    assert made.credentials == Credentials("u", "p")
+    assert made.login is not None and made.login.credentials == Credentials("u", "p")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import grpc
 from etcd3 import etcdrpc
 
 from etcdtui.errors import DeadlineExceeded, EtcdError, Refused, Unreachable
-from etcdtui.etcd.api import Credentials, Target
+from etcdtui.etcd.api import Credentials, Login, Target
 from etcdtui.etcd.errors import NO_ANSWER, explain, is_auth_not_enabled, is_stale_token
 from etcdtui.etcd.rpc.client import Client, fault
 from etcdtui.etcd.rpc.disconnect import Disconnects
@@ -24,15 +24,24 @@ class Calls:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._credentials = target.credentials
+        self._login = target.login or Login(target.credentials)
+        self._token_of: Credentials | None = self._login.credentials
         self._fault = fault(target)
         self.client = Client(target)
         self.disconnects = Disconnects(self.client.channel)
-        self._auth = etcdrpc.AuthStub(self.client.channel)
+        self.auth = etcdrpc.AuthStub(self.client.channel)
         self._auth_lock = threading.Lock()
         self._token: Metadata = None
         # The server said that it has no users; it is asked again only when it demands one.
         self._auth_off = False
+
+    @property
+    def _credentials(self) -> Credentials | None:
+        """The user; what is known of another one counts no more."""
+        credentials = self._login.credentials
+        if credentials is not self._token_of:
+            self._token_of, self._token, self._auth_off = credentials, None, False
+        return credentials
 
     def call(self, method: Any, request: Any, timeout: float, *, token_first: bool = True) -> Any:
         """Make one unary call within `timeout` seconds; raises the EtcdError family.
@@ -45,8 +54,8 @@ class Calls:
                 only when the server asks for it. Authenticating needs a quorum, Status does not.
         """
         deadline = time.monotonic() + timeout
-        token = self._token
-        if token is None and token_first and self._credentials is not None and not self._auth_off:
+        credentials, token = self._credentials, self._token
+        if token is None and token_first and credentials is not None and not self._auth_off:
             token = self._authenticate(None, deadline, timeout)
         try:
             return self._once(method, request, timeout, deadline, token)
@@ -65,7 +74,7 @@ class Calls:
         if self._fault is not None:
             raise self._fault
         deadline = time.monotonic() + timeout
-        if self._token is None and self._credentials is not None and not self._auth_off:
+        if self._credentials is not None and self._token is None and not self._auth_off:
             self._authenticate(None, deadline, timeout)
         for attempt in (1, 2):
             token, started = self._token, False
@@ -120,7 +129,7 @@ class Calls:
         user = self._credentials or Credentials("", "")
         request = etcdrpc.AuthenticateRequest(name=user.user, password=user.password)
         try:
-            answer = self._once(self._auth.Authenticate, request, timeout, deadline, None)
+            answer = self._once(self.auth.Authenticate, request, timeout, deadline, None)
         except EtcdError as exc:
             if not is_auth_not_enabled(exc):
                 raise

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from etcd3 import etcdrpc
-from etcd3.utils import increment_last_byte
 
 from etcdtui.etcd.api import EtcdWriter, HashKv, KeyValue, Target
 from etcdtui.etcd.rpc import newer
+from etcdtui.etcd.rpc.authentication import Authentication
 from etcdtui.etcd.rpc.calls import Calls, unknown_value
+from etcdtui.etcd.rpc.ranges import prefix_range
 from etcdtui.model.cluster import Alarm, EndpointStatus, Member
 
 _STATUS_REQUEST = newer.messages["StatusRequest"]()
@@ -104,7 +105,7 @@ class Reader:
         )
 
 
-class Endpoint(Reader):
+class Endpoint(Reader, Authentication):
     """All the calls (`etcdtui.etcd.api.EtcdWriter`); a change past its deadline raises DeadlineExceeded."""
 
     def put(self, key: bytes, value: bytes, timeout: float, *, lease: int = 0) -> int:
@@ -196,14 +197,3 @@ class Endpoint(Reader):
             raise unknown_value("downgrade action", action, list(newer.DOWNGRADE_ACTIONS))
         request = newer.messages["DowngradeRequest"](action=newer.DOWNGRADE_ACTIONS[action], version=version)
         return str(self._calls.call(newer.method(self._channel, "Downgrade"), request, timeout).version)
-
-
-def prefix_range(prefix: bytes) -> tuple[bytes, bytes]:
-    """The range of keys with a prefix; etcd takes the one from \\0 to \\0 for the whole key space."""
-    return (prefix, prefix_end(prefix)) if prefix else (b"\0", b"\0")
-
-
-def prefix_end(prefix: bytes) -> bytes:
-    """The end of the range of keys with a prefix; ``\\0`` (to the last key) when it is all 0xff."""
-    stripped = prefix.rstrip(b"\xff")
-    return increment_last_byte(stripped) if stripped else b"\0"

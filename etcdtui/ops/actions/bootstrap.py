@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from etcdtui.errors import GuardRefused, NotOffered
+from etcdtui.errors import GuardRefused, NotOffered, UsageError
 from etcdtui.model.text import clean, plural
-from etcdtui.ops import guards
+from etcdtui.ops import auth, guards, vault
 from etcdtui.ops.action import Action, Request, Scope, make_plan
 from etcdtui.ops.founding import step_of
-from etcdtui.ops.plan import Plan
-from etcdtui.sites.base import Site
+from etcdtui.ops.plan import Plan, Step
+from etcdtui.sites.base import Authenticated, Site
 from etcdtui.sites.founding import Founding
 
 
@@ -27,6 +27,8 @@ def plan(request: Request) -> Plan:
         verdict = guards.evaluate(check, request.snapshot)
         if not verdict.ok:
             raise GuardRefused(verdict.reason)
+    if site.wants_users():
+        steps += _users(request)
     count = len(site.member_names())
     title = f"bring up {clean(request.snapshot.name)}: {plural(count, 'member')}"
     said = (
@@ -34,6 +36,17 @@ def plan(request: Request) -> Plan:
         *site.advice(),
     )
     return make_plan(request, ACTION.id, title, steps, said, ())
+
+
+def _users(request: Request) -> tuple[Step, ...]:
+    """Root, and the switch; root's password is the one that the console logs in with."""
+    user = request.site.etcd_user() if isinstance(request.site, Authenticated) else None
+    if user is None or user.user != auth.ROOT:
+        who = clean(user.user) if user else "nobody"
+        text = f"auth: the bring-up makes the user root, and the profile's etcd user is {who}"
+        raise UsageError(text, "name root there; further users are made by auth-enable")
+    kept = vault.keep(user.password)
+    return auth.root_step(kept), auth.enable_step(kept)
 
 
 ACTION = Action(

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from etcdtui.errors import NodeError, SiteError
+from etcdtui.etcd.api import Login
 from etcdtui.sites.kube.choice import Undecided, Where
 from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.forward import Forwards
 from etcdtui.sites.kube.link import Link
 from etcdtui.sites.kube.picture import Picture
 from etcdtui.sites.kube.sets import run_of
+from etcdtui.sites.login import LoggedIn
 
 if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
@@ -26,7 +28,7 @@ PROBE = 1.0
 """Seconds in which the API server must answer where a member was silent."""
 
 
-class KubeBase:
+class KubeBase(LoggedIn):
     """The state of the site.
 
     Args:
@@ -49,7 +51,7 @@ class KubeBase:
         self.name = name
         self._where = where
         self._tls = tls
-        self._credentials = credentials
+        self._login = Login(credentials)
         self._forwards = Forwards()
         self._lock = threading.Lock()
         self._link: Link | None = None

@@ -161,6 +161,10 @@ class KubeFounding(KubeSite):
             return (Sight("", advice=(text,)),)
         return (preflight.survey(self._api(), made),)
 
+    def wants_users(self) -> bool:
+        """As the plan says."""
+        return self.boot.auth
+
     def replan(self, boot: KubeBootstrap) -> None:
         """The same StatefulSet, and another plan for it: for who still makes up his mind."""
         self.boot = boot

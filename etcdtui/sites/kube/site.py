@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from etcdtui.errors import SiteError, UsageError
 from etcdtui.etcd.api import EtcdWriter, TlsMaterial
@@ -81,6 +81,12 @@ class KubeReading(KubeLogs):
             return ()
         return tuple(picture.etcd.client_url(p, tls=self._secure()) for p in self._names(picture.ordinals))
 
+    def profile_keys(self) -> Mapping[str, object]:
+        """Namespace and StatefulSet, as they were found."""
+        if self._picture is None:
+            return {}
+        return {"namespace": self._picture.etcd.namespace, "statefulset": self._picture.etcd.name}
+
     def _names(self, ordinals: tuple[int, ...]) -> list[str]:
         etcd = self.picture().etcd
         return [etcd.pod(ordinal) for ordinal in ordinals]
@@ -107,7 +113,7 @@ class KubeReading(KubeLogs):
             raise SiteError(f"{self.name}: the pods are not known yet")
         pod, port = self.pod_of(url)
         try:
-            asked = target(url, self._material() if is_tls(url) else None, self._credentials)
+            asked = target(url, self._material() if is_tls(url) else None, self._login)
         except UsageError as error:
             raise SiteError(error.message) from None
         forward = self._way_to(pod, port)

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from pathlib import PurePosixPath
 
 from etcdtui.errors import DeadlineExceeded, NodeError, OutcomeUnknown
-from etcdtui.etcd.api import Credentials, EtcdWriter, Target
+from etcdtui.etcd.api import EtcdWriter, Login, Target
 from etcdtui.etcd.ctl import CtlEndpoint, Ran
 from etcdtui.sites.ssh.host import Host
 from etcdtui.sites.ssh.tls import HostFiles, files_of
@@ -25,7 +25,7 @@ beside=$1; shift; export ETCDCTL_API=3; [ -x "$beside" ] || beside=etcdctl
 """
 
 
-def endpoint(url: str, host: Host, stated: HostFiles | None, credentials: Credentials | None) -> EtcdWriter:
+def endpoint(url: str, host: Host, stated: HostFiles | None, login: Login) -> EtcdWriter:
     """The endpoint. A user's password goes to etcdctl on its standard input, where only it sees it."""
     files = files_of(host, stated) or HostFiles()
     options = [
@@ -33,19 +33,22 @@ def endpoint(url: str, host: Host, stated: HostFiles | None, credentials: Creden
         for flag, path in (("cacert", files.ca), ("cert", files.cert), ("key", files.key))
         if path
     ]
-    if credentials is not None:
-        options.append(f"--user={credentials.user}")
-    password = f"{credentials.password}\n" if credentials is not None else ""
+
+    def user() -> list[str]:
+        return [f"--user={login.credentials.user}"] if login.credentials is not None else []
+
+    def password() -> str:
+        return f"{login.credentials.password}\n" if login.credentials is not None else ""
 
     def whole(script: str, argv: Sequence[str]) -> list[str]:
         binary = host.facts.binary
         beside = str(PurePosixPath(binary).with_name("etcdctl")) if binary.startswith("/") else ""
-        return ["sh", "-c", script, "sh", beside, *argv]
+        return ["sh", "-c", script, "sh", beside, *user(), *argv]
 
     def run(argv: Sequence[str], stdin: str, timeout: float) -> Ran:
         command = host.shell.elevated if files.key else host.shell.run
         try:
-            done = command(whole(_RUN, argv), stdin=f"{password}{stdin}".encode(), timeout=timeout)
+            done = command(whole(_RUN, argv), stdin=f"{password()}{stdin}".encode(), timeout=timeout)
         except OutcomeUnknown as error:
             # A change may have happened, so this is not a way that was never there.
             raise DeadlineExceeded(error.message, error.hint) from None
@@ -55,7 +58,7 @@ def endpoint(url: str, host: Host, stated: HostFiles | None, credentials: Creden
 
     def save(argv: Sequence[str], timeout: float) -> Generator[bytes, None, Ran]:
         root = bool(files.key) and host.shell.can_be_root_silently()
-        stream = host.shell.stream(whole(_SAVE, argv), root=root, stdin=password.encode(), timeout=timeout)
+        stream = host.shell.stream(whole(_SAVE, argv), root=root, stdin=password().encode(), timeout=timeout)
         done = yield from stream
         return Ran(done.code, "", done.err)
 

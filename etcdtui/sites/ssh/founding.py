@@ -128,6 +128,10 @@ class SshFounding(SshSite):
         pairs = [(self._host(name), member) for name, member in self._members.items()]
         return survey(pairs, self.boot, self.name, self._run_of)
 
+    def wants_users(self) -> bool:
+        """As the plan says."""
+        return self.boot.auth
+
     def replan(self, boot: HostsBootstrap) -> None:
         """The same hosts, and another plan for them: for who still makes up his mind."""
         self.boot = boot

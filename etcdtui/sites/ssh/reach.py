@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from etcdtui.errors import DeadlineExceeded, EtcdtuiError, SiteError, Unreachable, UsageError, WayLost
-from etcdtui.etcd.api import Credentials, EtcdWriter, Target, TlsMaterial
+from etcdtui.etcd.api import EtcdWriter, Login, Target, TlsMaterial
 from etcdtui.sites.ssh.tunnel import Tunnel
 from etcdtui.sites.urls import target
 
@@ -27,7 +27,8 @@ READS = ("status", "member_list", "alarms", "get", "get_prefix", "count", "lease
 WRITES = (
     "put", "delete", "put_if", "lease_grant", "lease_keep_alive", "lease_revoke", "member_add",
     "member_remove", "member_update", "member_promote", "move_leader", "alarm_disarm", "compact",
-    "defragment", "downgrade",
+    "defragment", "downgrade", "auth_is_on", "auth_enable", "auth_disable", "user_names", "user_add",
+    "user_password", "user_delete", "user_roles", "user_grant", "role_names", "role_add", "role_allow",
 )  # fmt: skip
 
 
@@ -46,8 +47,8 @@ class Ways(Protocol):
         """The TLS files, read where they lie. Raises SiteError."""
         ...
 
-    def credentials(self) -> Credentials | None:
-        """The etcd user."""
+    def login(self) -> Login:
+        """The etcd user, who may become another."""
         ...
 
     def socket_path(self) -> Path:
@@ -175,7 +176,7 @@ class Reach:
         from etcdtui.etcd.rpc import dial
 
         try:
-            wanted = target(url, self._ways.material(host), self._ways.credentials())
+            wanted = target(url, self._ways.material(host), self._ways.login())
         except UsageError as error:
             raise SiteError(error.message) from None
         self._tunnel = Tunnel(self._ways.socket_path(), self._connect)

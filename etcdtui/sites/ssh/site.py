@@ -7,13 +7,13 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from etcdtui.errors import EtcdtuiError, NodeError, SiteError
-from etcdtui.etcd.api import EtcdWriter
+from etcdtui.etcd.api import EtcdWriter, Login
 from etcdtui.model.cluster import ClusterSnapshot, Node, RunState
 from etcdtui.model.events import Event
 from etcdtui.model.health import Finding
@@ -49,6 +49,7 @@ class SshSite(SshActing, SshPlaces, SshShelves, SshRestores, SshReleases, SshWay
         self.name = plan.name
         self._plan = plan
         self._asker = asker
+        self._login = Login(plan.credentials)
         self._hosts: dict[str, Host] = {}
         self._links: dict[tuple[Hop, ...], Link] = {}
         self._lock = threading.RLock()
@@ -80,6 +81,11 @@ class SshSite(SshActing, SshPlaces, SshShelves, SshRestores, SshReleases, SshWay
                 except EtcdtuiError as error:
                     raise SiteError(error.message, error.hint) from None
             return dict(self._hosts)
+
+    def profile_keys(self) -> Mapping[str, object]:
+        """The hosts: those that were given, and those that the member list led to."""
+        given = {spot(text).host: text for text in self._plan.hosts}
+        return {"hosts": [given.get(name, name) for name in self._hosts] or list(self._plan.hosts)}
 
     def _open(self, texts: Sequence[str]) -> None:
         from etcdtui.sites.ssh.host import Host

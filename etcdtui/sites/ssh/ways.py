@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from etcdtui.errors import SiteError
-from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
+from etcdtui.etcd.api import EtcdWriter, Login, TlsMaterial
 from etcdtui.model.severity import Severity
+from etcdtui.sites.login import LoggedIn
 from etcdtui.sites.sockets import make_directory
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.tls import material_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 CLIENT_PORT = 2379
 
 
-class SshWays:
+class SshWays(LoggedIn):
     """`etcdtui.sites.ssh.reach.Ways`: the part of `etcdtui.sites.ssh.site.SshSite` that endpoints ask."""
 
     _plan: Plan
@@ -90,9 +91,9 @@ class SshWays:
                 self._materials[host.name] = material_of(host, self._plan.host_files)
             return self._materials[host.name]
 
-    def credentials(self) -> Credentials | None:
-        """The etcd user."""
-        return self._plan.credentials
+    def login(self) -> Login:
+        """The etcd user, who may become another."""
+        return self._login
 
     def socket_path(self) -> Path:
         """A path within a directory that only this user may enter."""
@@ -117,4 +118,4 @@ class SshWays:
         """The endpoint by way of the host's etcdctl."""
         from etcdtui.sites.ssh.ctl_way import endpoint
 
-        return endpoint(url, host, self._plan.host_files, self._plan.credentials)
+        return endpoint(url, host, self._plan.host_files, self._login)

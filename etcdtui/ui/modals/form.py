@@ -72,7 +72,9 @@ class Form(Panel[dict[str, str]]):
                 if choices:
                     yield Choice(clean(prompt.proposal), choices, field_id)
                 else:
-                    yield Input(clean(prompt.proposal), id=field_id, compact=True)
+                    secret = str(prompt.kind) == "secret"
+                    text = prompt.proposal if secret else clean(prompt.proposal)
+                    yield Input(text, id=field_id, password=secret, compact=True)
         yield Static("", id="form-help")
 
     def on_mount(self) -> None:
