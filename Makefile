@@ -37,7 +37,7 @@ SEED ?= 1
 SHARE ?= 1.0
 SITE ?= local
 chaos: $(DEV) tools
-	$(BIN)/python -m tests.chaos --site $(SITE) --seed $(SEED) --share $(SHARE)
+	$(BIN)/python -m tests.chaos --site $(SITE) --seed $(SEED) --share $(SHARE) --jobs $(JOBS)
 
 # The jump host and three nodes under systemd that tests/labs/hosts boots: needs root and Debian, about a minute.
 lab-hosts: $(DEV)

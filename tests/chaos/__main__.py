@@ -9,11 +9,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
-from tests.chaos.operations import OPERATIONS, Operation
+from tests.chaos.operations import OPERATIONS
 from tests.chaos.stage import staged
 from tests.chaos.trial import Fault, Outcome, Point, Staging, attempt, points
 
@@ -27,6 +29,7 @@ def main() -> int:
     parser.add_argument("--site", choices=("local", "hosts"), default="local", help="hosts: in their lab")
     parser.add_argument("--sizes", default="3,5", help="sizes of the cluster; on hosts 3")
     parser.add_argument("--versions", default="3.4,3.5", help="versions of etcd")
+    parser.add_argument("--jobs", type=int, default=1, help="trials at a time, on local nodes only")
     parser.add_argument("--json", metavar="FILE", help="write every outcome there too")
     args = parser.parse_args()
     with staging_of(args) as staging:
@@ -47,9 +50,10 @@ def staging_of(args: argparse.Namespace) -> Iterator[Staging]:
 
 
 def carry_out(args: argparse.Namespace, staging: Staging) -> int:
-    """Run them one after the other, a line each; 1 when one of them found something."""
+    """Run them all, a line each; 1 when one of them found something."""
     began, found = time.monotonic(), []
-    for outcome in trials(args, staging):
+    several = args.jobs > 1 and args.site == "local"
+    for outcome in at_a_time(args) if several else trials(args, staging):
         found.append(outcome)
         sign = "ok  " if outcome.ok else "FAIL"
         told = outcome.problem or outcome.settled
@@ -66,8 +70,12 @@ def carry_out(args: argparse.Namespace, staging: Staging) -> int:
     return 0 if all(o.ok for o in found) else 1
 
 
-def trials(args: argparse.Namespace, staging: Staging) -> Iterator[Outcome]:
-    """An undisturbed run of each operation, then its points."""
+Group = tuple[str, int, str]
+"""Name of an operation, size of the cluster, version of etcd."""
+
+
+def groups(args: argparse.Namespace) -> Iterator[Group]:
+    """What the arguments choose."""
     on_hosts = args.site == "hosts"
     sizes = {3} if on_hosts else {int(word) for word in args.sizes.split(",")}
     versions = set(args.versions.split(","))
@@ -76,13 +84,30 @@ def trials(args: argparse.Namespace, staging: Staging) -> Iterator[Outcome]:
             continue
         for size in sorted(sizes & set(operation.sizes)):
             for version in sorted(versions & set(operation.versions)):
-                yield from _one(operation, size, version, args, staging)
+                yield operation.name, size, version
 
 
-def _one(
-    operation: Operation, size: int, version: str, args: argparse.Namespace, staging: Staging
-) -> Iterator[Outcome]:
-    random = Random(f"{args.seed} {operation.name} {size} {version}")
+def trials(args: argparse.Namespace, staging: Staging) -> Iterator[Outcome]:
+    """An undisturbed run of each operation, then its points, one after the other."""
+    for group in groups(args):
+        yield from _one(group, args, staging)
+
+
+def at_a_time(args: argparse.Namespace) -> Iterator[Outcome]:
+    """The same on local nodes, several groups at a time, each in a process of its own."""
+    with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_all_of, group, args) for group in groups(args)]):
+            yield from done.result()
+
+
+def _all_of(group: Group, args: argparse.Namespace) -> list[Outcome]:
+    return list(_one(group, args, staged))
+
+
+def _one(group: Group, args: argparse.Namespace, staging: Staging) -> Iterator[Outcome]:
+    name, size, version = group
+    operation = next(each for each in OPERATIONS if each.name == name)
+    random = Random(f"{args.seed} {name} {size} {version}")
 
     def tried(point: Point) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="etcdtui-chaos-") as root:
