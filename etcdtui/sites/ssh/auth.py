@@ -61,15 +61,20 @@ def _publickey(
         tried.append(name)
         try:
             return list(transport.auth_publickey(hop.user, key) or [])
-        except AuthenticationException:
-            if not transport.is_active():
-                break
         except SSHException as error:
-            if not transport.is_active():
-                raise SiteError(f"{hop.label}: the server hung up after too many keys",
-                                "set identities_only with the right identity_file") from error  # fmt: skip
-            # A key this server's algorithms do not go with.
+            # Refused, or a key this server's algorithms do not go with; the next one may do.
+            _still_there(transport, hop, tried, error)
     return None
+
+
+def _still_there(transport: paramiko.Transport, hop: Hop, tried: list[str], error: Exception) -> None:
+    """Raises SiteError where the connection, and not the key, is what is wrong."""
+    if transport.is_active() and "timeout" not in str(error).lower():
+        return
+    if len(tried) > 1 and not transport.is_active():
+        raise SiteError(f"{hop.label}: the server hung up after {len(tried)} keys: too many for it?",
+                        "set identities_only with the right identity_file") from error  # fmt: skip
+    raise SiteError(f"{hop.label}: the connection broke while logging in") from error
 
 
 def _keys(hop: Hop, secrets: Secrets, tried: list[str]) -> Iterator[tuple[str, Any]]:
