@@ -37,7 +37,8 @@ def plan(request: Request) -> Plan:
     return make_plan(
         request,
         ACTION.id,
-        f"add {clean(place.name)} as a {'member' if learner else 'voter'}",
+        f"add {clean(place.name)} as a {'member' if learner else 'voter'}"
+        + (f" named {clean(place.member)}" if place.member else ""),
         tuple(members.join_steps(request.site, place, learner=learner)),
         (*join_sentences(snapshot, [place], learner=learner), _no_way_back(learner)),
         (),
