@@ -231,9 +231,10 @@ class SshSite(SshActing, SshPlaces, SshShelves, SshRestores, SshReleases, SshWay
         return f"free: {clean(', '.join(free))}" if free else ""
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
-        """None: each node says what is wrong with it."""
-        del snapshot
-        return ()
+        """Where members, units, processes and data do not go together."""
+        from etcdtui.sites.ssh.drift import drift
+
+        return drift(self.hosts(), snapshot)
 
     def _seen(self, host: Host, *, late: bool) -> Node:
         node = self._nodes.get(host.name) or Node(host.name)

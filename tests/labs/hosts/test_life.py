@@ -18,7 +18,7 @@ from etcdtui.sites.ssh.site import SshSite
 from etcdtui.ui.logfeed import LogFeed
 from tests.labs.hosts.clusters import ASIDE, LOG_FILE, MANIFEST_FILE, OLDER, LabCluster
 from tests.labs.hosts.lab import Lab
-from tests.labs.hosts.opened import Answers, opened
+from tests.labs.hosts.opened import Answers, Seen, opened
 from tests.support.pki import make_pki
 from tests.support.sshd import keygen
 
@@ -38,6 +38,10 @@ def stopped(name: str, snapshot: ClusterSnapshot) -> bool:
 
 def detail_of(snapshot: ClusterSnapshot, name: str) -> str:
     return node_of(snapshot, name).detail
+
+
+def drift_of(seen: Seen) -> str:
+    return " / ".join(f.message for f in seen.session.check_health().findings if f.check == "drift")
 
 
 def collect(site: SshSite, node: str, stop: threading.Event, lines: list[str], came: threading.Event) -> None:
@@ -157,6 +161,7 @@ def test_drift_between_unit_process_and_data_is_said(lab: Lab, cluster: LabClust
                       ">/dev/null 2>&1 </dev/null & sleep 0.5")  # fmt: skip
         seen.site.hosts()["n1"].look(deep=True)
         seen.until(lambda s: "outside of the unit" in detail_of(s, "n1"))
+        assert "n1: an etcd runs on its data outside of the unit" in drift_of(seen)
         lab["n1"].run("pkill", "-9", "-x", "etcd")
         seen.until(lambda s: "it does not start at boot" in detail_of(s, "n1"))
         lab["n1"].run("mv", "/var/lib/etcd/default", "/var/lib/etcd/kept")
@@ -165,9 +170,19 @@ def test_drift_between_unit_process_and_data_is_said(lab: Lab, cluster: LabClust
         result = seen.act("start-node", "n1")
         assert result.outcome is Outcome.FAILED
         assert "a member without data would start there" in result.message
+        # A host on which nothing is left that could run its member.
+        lab["n1"].run("mv", "/etc/default/etcd", "/etc/default/etcd.away")
+        seen.site.hosts()["n1"].look(deep=True)
+        seen.until(lambda s: "n1" not in {node.name for node in s.nodes})
+        assert "is down, and nothing on n1 is set up to run it" in drift_of(seen)
+        lab["n1"].run("mv", "/etc/default/etcd.away", "/etc/default/etcd")
         lab["n1"].run("mv", "/var/lib/etcd/kept", "/var/lib/etcd/default")
         lab["n1"].run("systemctl", "enable", "-q", "etcd")
+        seen.site.hosts()["n1"].look(deep=True)
+        seen.until(lambda s: "n1" in {node.name for node in s.nodes})
         seen.done("start-node", "n1")
+        seen.settled()
+        assert drift_of(seen) == "members, units, processes and data agree"
 
 
 def test_passwords_of_logins_and_of_sudo_are_asked_once(
