@@ -17,7 +17,8 @@ from etcdtui.sites.ssh import probe
 from etcdtui.sites.ssh.facts import MANIFEST, Facts, Runs, Stated
 from etcdtui.sites.ssh.link import Link
 from etcdtui.sites.ssh.probe import Look
-from etcdtui.sites.ssh.shell import Root, Shell, checked
+from etcdtui.sites.ssh.shell import Shell, checked
+from etcdtui.sites.ssh.sudo import Root
 from etcdtui.sites.ssh.watch import Watch
 from etcdtui.sites.ssh.words import describe
 

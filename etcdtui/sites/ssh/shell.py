@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
 from etcdtui.model.text import clean
+from etcdtui.sites.ssh.sudo import Done as Done
+from etcdtui.sites.ssh.sudo import Root, Sudo
 
 if TYPE_CHECKING:
     import paramiko
@@ -23,30 +22,6 @@ if TYPE_CHECKING:
 TIMEOUT = 10.0
 MOST = 16 * 1024 * 1024
 """Bytes of output that are kept of one command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command said."""
-
-    code: int
-    out: bytes
-    err: str
-
-    @property
-    def text(self) -> str:
-        """Its output as text; untrusted."""
-        return self.out.decode("utf-8", "replace")
-
-
-class Root(StrEnum):
-    """How the account becomes root."""
-
-    UNKNOWN = "unknown"
-    IS = "is root"
-    SUDO = "sudo without a password"
-    PASSWORD = "sudo with a password"  # noqa: S105 - a word for people
-    NEVER = "no way to be root"
 
 
 class Shell:
@@ -60,14 +35,20 @@ class Shell:
     def __init__(self, name: str, link: Link, secrets: Secrets, *, may_sudo: bool = True) -> None:
         self.name = name
         self.link = link
-        self.root = Root.UNKNOWN
-        self.uid = -1
+        self._sudo = Sudo(name, link.hop, secrets, self._plain, allowed=may_sudo)
+
+    @property
+    def root(self) -> Root:
+        """How the account becomes root, as far as that is known."""
+        return self._sudo.root
+
+    @property
+    def uid(self) -> int:
         """The number of the account, -1 before it is known."""
-        self._secrets = secrets
-        self._may_sudo = may_sudo
-        self._opened = False
-        """Whether sudo has taken a password: from then on root costs no question."""
-        self._lock = threading.Lock()
+        return self._sudo.uid
+
+    def _plain(self, argv: Sequence[str], stdin: bytes) -> Done:
+        return self.run(argv, stdin=stdin)
 
     # -- as the account --------------------------------------------------------------------------
 
@@ -129,15 +110,15 @@ class Shell:
 
     def lines(self, argv: Sequence[str], stop: Callable[[], bool], *, root: bool = False) -> Iterator[str]:
         """The lines a command prints while it runs, until it ends or `stop()`; untrusted text."""
-        password = ""
+        secret = b""
         if root:
-            argv, password = self._as_root(argv, ask=False)
+            argv, secret = self._sudo.command(argv, ask=False)
         channel = self.link.session(TIMEOUT)
         try:
             channel.settimeout(0.3)
             channel.exec_command(shlex.join(argv))
-            if password:
-                channel.sendall(f"{password}\n".encode())
+            if secret:
+                channel.sendall(secret)
             channel.shutdown_write()
             rest = b""
             while not stop():
@@ -163,15 +144,16 @@ class Shell:
         Raises:
             SiteError: the host is not reached, or the connection broke or took longer than `timeout`.
         """
-        password = ""
         if root:
-            argv, password = self._as_root(argv, ask=False)
+            argv, secret = self._sudo.command(argv, ask=False)
+            stdin = secret + stdin
         deadline = time.monotonic() + timeout
         channel = self.link.session(timeout)
         try:
             channel.settimeout(max(0.1, timeout))
             channel.exec_command(shlex.join(argv))
-            channel.sendall((f"{password}\n".encode() if password else b"") + stdin)
+            if stdin:
+                channel.sendall(stdin)
             channel.shutdown_write()
             while data := channel.recv(262144):
                 yield data
@@ -198,12 +180,8 @@ class Shell:
         Raises:
             NodeError: the account may not, or the password is wrong or not given.
         """
-        whole, password = self._as_root(argv, ask)
-        done = self.run(whole, stdin=(f"{password}\n".encode() if password else b"") + stdin, timeout=timeout)
-        if password and done.code and ("incorrect password" in done.err or "try again" in done.err):
-            self._opened = False
-            raise NodeError(f"{self.name}: sudo refuses the password it took before", "try again")
-        return done
+        whole, secret = self._sudo.command(argv, ask=ask)
+        return self._sudo.check(self.run(whole, stdin=secret + stdin, timeout=timeout))
 
     def elevated(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = TIMEOUT) -> Done:
         """Run a command as root where that costs no question, else as the account itself."""
@@ -213,77 +191,16 @@ class Shell:
 
     def can_be_root_silently(self) -> bool:
         """Whether root is to be had without asking anybody."""
-        way = self._find_out()
-        return way in (Root.IS, Root.SUDO) or (way is Root.PASSWORD and self._opened)
+        return self._sudo.silently()
 
     def unlock(self) -> bool:
-        """See to it that root is to be had, asking for the password of sudo where that is needed.
-
-        False when there is no way to be root, or the password was not given.
-        """
-        if not self.can_be_root_silently() and self.root is Root.PASSWORD:
-            with contextlib.suppress(NodeError):
-                self._password()
-        return self.can_be_root_silently()
+        """See to it that root is to be had, asking for sudo's password where needed; whether it is."""
+        return self._sudo.unlock()
 
     def describe(self, argv: Sequence[str], *, root: bool, words: str = "") -> str:
         """The command as it will be run, for a review; `words` stand for a script."""
-        sudo = "sudo " if root and self.root is not Root.IS and self._may_sudo else ""
+        sudo = "sudo " if root and self.root is not Root.IS and self._sudo.allowed else ""
         return f"{self.link.hop.label}: {sudo}{clean(words, 300) or shown(argv)}"
-
-    def _as_root(self, argv: Sequence[str], ask: bool) -> tuple[list[str], str]:
-        way = self._find_out()
-        account = self.link.hop.user
-        if way is Root.IS:
-            return list(argv), ""
-        if way is Root.SUDO:
-            return ["sudo", "-n", "--", *argv], ""
-        if way is Root.PASSWORD and (ask or self._opened):
-            # -k: sudo that remembers a login would leave the password to the command as its input.
-            return ["sudo", "-k", "-S", "-p", "", "--", *argv], self._password()
-        why = "sudo wants a password" if way is Root.PASSWORD else f"{account} may not use sudo there"
-        raise NodeError(
-            f"{self.name}: this needs root, and {why}", "log in as another user, or allow it in sudoers"
-        )
-
-    def _find_out(self) -> Root:
-        with self._lock:
-            if self.root is not Root.UNKNOWN:
-                return self.root
-            done = self.run(["sh", "-c", "id -u; sudo -k -n true"])
-            number = done.text.strip()
-            self.uid = int(number) if number.isdecimal() else -1
-            if self.uid == 0:
-                found = Root.IS
-            elif not self._may_sudo or "not found" in done.err:
-                found = Root.NEVER
-            elif done.code == 0:
-                found = Root.SUDO
-            elif "password" in done.err or "tty" in done.err:
-                found = Root.PASSWORD
-            else:
-                found = Root.NEVER
-            self.root = found
-            return found
-
-    def _password(self) -> str:
-        label = self.link.hop.label
-        if self._opened and (known := self._secrets.known(f"sudo {label}")) is not None:
-            return known
-        wrong: str | None = None
-        for _ in range(3):
-            again = "sudo refuses it; " if wrong is not None else ""
-            password = self._secrets.get(f"sudo {label}", f"{again}sudo password of {label}: ", wrong)
-            if password is None:
-                raise NodeError(f"{self.name}: this needs root, and the password of sudo was not given")
-            done = self.run(["sudo", "-k", "-S", "-p", "", "true"], stdin=f"{password}\n".encode())
-            if done.code == 0:
-                self._opened = True
-                return password
-            if "not in the sudoers" in done.err or "not allowed" in done.err:
-                raise NodeError(f"{self.name}: {self.link.hop.user} may not use sudo there")
-            wrong = password
-        raise NodeError(f"{self.name}: sudo refused the password of {label}")
 
     # -- files -------------------------------------------------------------------------------------
 
