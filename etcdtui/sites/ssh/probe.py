@@ -12,16 +12,17 @@ UNIT_PROPERTIES = (
     "FragmentPath", "DropInPaths",
 )  # fmt: skip
 
+# Run every second: it starts as few programs as it can.
 LOOK = r"""
 unit=$1 manifest=$2 pidfile=$3 deep=$4 data=$6
 for p in $(pgrep -x etcd 2>/dev/null || grep -lx etcd /proc/[0-9]*/comm 2>/dev/null | cut -d/ -f3); do
     [ -e /proc/$p/cmdline ] || continue
     printf 'proc %s\n' "$p"
     printf 'argv '; tr '\n\0' ' \037' < /proc/$p/cmdline; echo
-    printf 'state '; sed -n 's/^State:[[:space:]]*//p' /proc/$p/status
-    printf 'uid '; sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' /proc/$p/status
-    printf 'ppid '; sed -n 's/^PPid:[[:space:]]*//p' /proc/$p/status
-    printf 'cgroup '; tail -n 1 /proc/$p/cgroup
+    while read -r key first rest; do case $key in
+        State:) echo "state $first $rest";; Uid:) echo "uid $first";; PPid:) echo "ppid $first";;
+    esac; done < /proc/$p/status
+    while read -r line; do last=$line; done < /proc/$p/cgroup; printf 'cgroup %s\n' "$last"
     if [ "$deep" = 1 ]; then
         tr '\0' '\n' < /proc/$p/environ 2>/dev/null | grep '^ETCD_' | grep -vi password | sed 's/^/env /'
         printf 'exe '; readlink /proc/$p/exe 2>/dev/null || echo
