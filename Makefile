@@ -33,6 +33,7 @@ bench: $(DEV) tools
 
 # Every operation under a writer, its console and nodes killed at every point: make chaos SEED=7 SHARE=0.2
 # On real hosts behind a jump host, whose power is cut too (as root): make chaos SITE=hosts SHARE=0.1
+# On pods, which are deleted too: make chaos SITE=kube SHARE=0.1
 SEED ?= 1
 SHARE ?= 1.0
 SITE ?= local

@@ -209,6 +209,14 @@ def kube(request: pytest.FixtureRequest) -> Iterator[Kube]:
         missing("root for the Kubernetes lab", how)
     if not (lab.bin_dir / "kubelet").exists():
         missing(f"the Kubernetes lab in {lab.cache_dir}", how)
+    with lab_up() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def lab_up() -> Iterator[Kube]:
+    """The lab, which is built and runs meanwhile."""
+    lab = settings.from_environment()
     with _running(lab.state_dir):
         yield Kube(str(lab.kubeconfig), "kube-lab", lab=True)
 
