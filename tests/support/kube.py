@@ -227,20 +227,28 @@ def _running(state: Path) -> Iterator[None]:
     state.mkdir(parents=True, exist_ok=True)
     ours = state / "started-by-tests"
     with (state.parent / f"{state.name}.users").open("w") as users:
-        fcntl.flock(users, fcntl.LOCK_EX)
-        if _lab("status").returncode:
-            ours.touch()
-            if (done := _lab("up")).returncode:
-                raise RuntimeError(f"the lab did not come up: {done.stdout}{done.stderr}")
-        fcntl.flock(users, fcntl.LOCK_SH)
+        with _alone(state):
+            if _lab("status").returncode:
+                ours.touch()
+                if (done := _lab("up")).returncode:
+                    raise RuntimeError(f"the lab did not come up: {done.stdout}{done.stderr}")
+            fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield
         finally:
-            with contextlib.suppress(BlockingIOError):
+            with _alone(state), contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if ours.exists():
                     ours.unlink()
                     _lab("down")
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Nobody else starts or stops the lab meanwhile."""
+    with (state.parent / f"{state.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
