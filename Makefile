@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts clean
+.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts pictures-kube clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
@@ -55,6 +55,10 @@ pictures: $(DEV)
 # Those of the pages about SSH, drawn on the lab of hosts: needs root.
 pictures-hosts: $(DEV) lab-hosts
 	$(BIN)/python -m docs.pictures.hosts
+
+# Those of the page about Kubernetes, drawn on its lab: needs root.
+pictures-kube: $(DEV) lab-kube
+	$(BIN)/python -m docs.pictures.kube
 
 # Debian's etcd 3.4 beside PyPI's 3.5, unpacked into .cache without touching the system.
 tools:

@@ -252,9 +252,9 @@ def _alone(state: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def namespace(kube: Kube) -> Iterator[Place]:
+def namespace(kube: Kube, name: str = "") -> Iterator[Place]:
     """A namespace that is deleted afterwards; its pods are killed, nobody waits for them."""
-    name = f"etcdtui-{secrets.token_hex(3)}"
+    name = name or f"etcdtui-{secrets.token_hex(3)}"
     kube.run("create", "namespace", name)
     try:
         yield Place(kube, name)

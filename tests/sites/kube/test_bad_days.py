@@ -119,7 +119,7 @@ def test_rights_that_are_taken_away_stop_the_change_and_not_the_picture(three: P
         as_somebody(three, file, reading)
         failed = console.session.execute(plan)
         assert failed.outcome.value == "failed" and "not permitted" in failed.message, failed.message
-        as_somebody(three, file, [r for r in reading if "'pods'" not in str(r["resources"])])
+        as_somebody(three, file, [r for r in reading if "statefulsets" not in str(r["resources"])])
         console.from_now()
         shot = console.until(lambda s: "not permitted" in s.site_error, 30)
         assert len(shot.answers) == 3
