@@ -101,6 +101,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("rolling restart", lambda _s: ["rolling-restart"]),
     Operation("upgrade 3.4 to 3.5", lambda _s: ["upgrade", "3.5.1"], versions=("3.4",)),
     Operation("add a member", lambda _s: ["add-member"], grows=1),
+    Operation("add a voter", lambda _s: ["add-member", "--voter"], grows=1),
     Operation("grow by two", lambda s: ["scale", str(s.size + 2)], grows=2, hosts=False),
     Operation("shrink by two", lambda s: ["scale", str(s.size - 2)], grows=-2),
     Operation("remove a follower", lambda s: ["remove-member", s.follower()], grows=-1),
