@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts clean
+.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts pictures-kube clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
@@ -33,6 +33,7 @@ bench: $(DEV) tools
 
 # Every operation under a writer, its console and nodes killed at every point: make chaos SEED=7 SHARE=0.2
 # On real hosts behind a jump host, whose power is cut too (as root): make chaos SITE=hosts SHARE=0.1
+# On pods, which are deleted too: make chaos SITE=kube SHARE=0.1
 SEED ?= 1
 SHARE ?= 1.0
 SITE ?= local
@@ -54,6 +55,10 @@ pictures: $(DEV)
 # Those of the pages about SSH, drawn on the lab of hosts: needs root.
 pictures-hosts: $(DEV) lab-hosts
 	$(BIN)/python -m docs.pictures.hosts
+
+# Those of the page about Kubernetes, drawn on its lab: needs root.
+pictures-kube: $(DEV) lab-kube
+	$(BIN)/python -m docs.pictures.kube
 
 # Debian's etcd 3.4 beside PyPI's 3.5, unpacked into .cache without touching the system.
 tools:

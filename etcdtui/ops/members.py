@@ -173,18 +173,7 @@ def join_steps(site: Site, place: NewNode, *, learner: bool, apart: Sequence[int
     steps = [
         *discard_steps(site, place.name, [place.peer_url]),
         *add_steps(place.name, [place.peer_url], learner=learner, apart=apart),
-        Step(
-            verb="node.prepare",
-            args={
-                "node": place.name,
-                "peer_url": place.peer_url,
-                "client_url": place.client_url,
-                "member_name": place.member,
-            },
-            title=f"prepare {clean(place.name)}",
-            call=growable(site).describe_prepare(place),
-            undo=retire_step(site, place.name, seat),
-        ),
+        prepare_step(site, place, retire_step(site, place.name, seat)),
         Step(
             verb="node.start",
             args={"node": place.name},
@@ -201,6 +190,22 @@ def join_steps(site: Site, place: NewNode, *, learner: bool, apart: Sequence[int
     if learner:
         steps += promote_steps(place.name, seat, undo=out)
     return [*steps, joined_step(place.name, seat, apart)]
+
+
+def prepare_step(site: Site, place: NewNode, undo: Step | None) -> Step:
+    """Write what a node needs to join."""
+    return Step(
+        verb="node.prepare",
+        args={
+            "node": place.name,
+            "peer_url": place.peer_url,
+            "client_url": place.client_url,
+            "member_name": place.member,
+        },
+        title=f"prepare {clean(place.name)}",
+        call=growable(site).describe_prepare(place),
+        undo=undo,
+    )
 
 
 def promote_steps(name: str, seat: dict[str, Any], undo: Step | None = None) -> list[Step]:

@@ -32,6 +32,8 @@ PAUSE = 0.1
 """Seconds between two looks of a verification."""
 PATIENCE = 8.0
 """Seconds for which a guard may refuse while a node runs and is only silent: it may be busy."""
+MIDWAY = 30.0
+"""The same in the middle of a plan: rather late than left half done."""
 
 
 class Phase(StrEnum):
@@ -192,7 +194,7 @@ class _Run:
 
     def _guard(self, step: Step) -> None:
         """Look until the guards let the step pass, or refuse it for good."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + (MIDWAY if self.index else PATIENCE)
         self._report(Phase.GUARD, "reading the cluster afresh")
         while refused := self._refused(step):
             patient = self.override is None and guards.may_pass(self.snapshot)

@@ -25,7 +25,7 @@ from etcdtui.ops.plan import Args, Check, Step
 from etcdtui.ops.rolling_exec import unwell_members
 from etcdtui.ops.verify import Look, verification
 from etcdtui.sites.base import NewNode, Site
-from etcdtui.sites.manager import Discarding, SelfManaging
+from etcdtui.sites.manager import Discarding, Emptying, SelfManaging
 
 JOIN_TIMEOUT = 300.0
 """Seconds until a node must have joined: its script may fail and be started again a few times."""
@@ -174,6 +174,14 @@ def _discard(args: Args, context: Context) -> str:
     if not isinstance(context.site, Discarding):
         raise NotOffered(f"{context.site.name}: a {context.site.kind} site deletes no data")
     return context.site.discard_data(args["node"])
+
+
+@executor("node.empty")
+def _empty(args: Args, context: Context) -> str:
+    """Args: ``node``, ``marks``."""
+    if not isinstance(context.site, Emptying):
+        raise NotOffered(f"{context.site.name}: a {context.site.kind} site deletes no data")
+    return context.site.empty_node(args["node"], args["marks"])
 
 
 @guard("no-member")

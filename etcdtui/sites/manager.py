@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from etcdtui.sites.base import NewNode
@@ -34,6 +35,26 @@ class Renewable(Protocol):
 
     def renew_node(self, node: str, version: str) -> str:
         """Have the node run that release, restarting it; does not wait. Idempotent. Raises SiteError."""
+        ...
+
+
+@runtime_checkable
+class Emptying(Protocol):
+    """A site that gives a node a new, empty place for its data, whose manager then starts it by itself."""
+
+    def data_marks(self, node: str) -> dict[str, str]:
+        """What tells the present data from what takes its place, by name. Must not block for long."""
+        ...
+
+    def describe_empty(self, node: str) -> str:
+        """The exact calls of `empty_node`. Raises SiteError where it would do harm."""
+        ...
+
+    def empty_node(self, node: str, marks: Mapping[str, str]) -> str:
+        """Delete the data that bears these marks and start the node without it; what was done, in words.
+
+        Idempotent: data with other marks is the new one, and left alone. Raises SiteError.
+        """
         ...
 
 

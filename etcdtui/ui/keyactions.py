@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
 
-from etcdtui.model.cluster import RunState
 from etcdtui.model.text import clean
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
@@ -90,9 +89,7 @@ class KeyActions(App[int]):
             from etcdtui.ui.logfeed import LogFeed
             from etcdtui.ui.screens.log import LogScreen
 
-            # What failed and is started again tells why in the run before.
-            failed = row.node.run_state is RunState.FAILED and bool(row.node.restarts)
-            self.push_screen(LogScreen(row.node.name, LogFeed(source, row.node.name, previous=failed)))
+            self.push_screen(LogScreen(row.node.name, LogFeed(source, row.node.name)))
 
     def action_help(self) -> None:
         """Open the help."""

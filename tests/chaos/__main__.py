@@ -23,8 +23,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the delays and choices")
     parser.add_argument("--share", type=float, default=1.0, help="share of the points to try, 0 to 1")
     parser.add_argument("--only", default="", help="operations whose name contains this")
-    parser.add_argument("--site", choices=("local", "hosts"), default="local", help="hosts: in their lab")
-    parser.add_argument("--sizes", default="3,5", help="sizes of the cluster; on hosts 3")
+    parser.add_argument("--site", choices=("local", "hosts", "kube"), default="local", help="in its lab")
+    parser.add_argument("--sizes", default="3,5", help="sizes of the cluster; in a lab 3")
     parser.add_argument("--versions", default="3.4,3.5", help="versions of etcd")
     parser.add_argument("--jobs", type=int, default=1, help="trials at a time, on local nodes only")
     parser.add_argument("--json", metavar="FILE", help="write every outcome there too")
@@ -35,9 +35,16 @@ def main() -> int:
 
 @contextlib.contextmanager
 def staging_of(args: argparse.Namespace) -> Iterator[Staging]:
-    """What makes the clusters; the lab of hosts is up meanwhile."""
+    """What makes the clusters; the lab is up meanwhile."""
     if args.site == "local":
         yield staged
+        return
+    if args.site == "kube":
+        from tests.chaos.kube import KubeStaging
+        from tests.support.kube import lab_up
+
+        with lab_up() as kube:
+            yield KubeStaging(kube)
         return
     from tests.chaos.hosts import HostStaging
     from tests.labs.hosts.lab import ready

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
-from tests.chaos.operations import OPERATIONS
+from tests.chaos.operations import OPERATIONS, Operation
 from tests.chaos.stage import staged
 from tests.chaos.trial import Outcome, Point, Staging, attempt, points
 
@@ -20,15 +20,21 @@ Group = tuple[str, int, str]
 
 def groups(args: argparse.Namespace) -> Iterator[Group]:
     """What the arguments choose."""
-    on_hosts = args.site == "hosts"
-    sizes = {3} if on_hosts else {int(word) for word in args.sizes.split(",")}
+    sizes = {int(word) for word in args.sizes.split(",")} if args.site == "local" else {3}
     versions = set(args.versions.split(","))
     for operation in OPERATIONS:
-        if args.only not in operation.name or (on_hosts and not operation.hosts):
+        if args.only not in operation.name or not fits(operation, args.site):
             continue
         for size in sorted(sizes & set(operation.sizes)):
             for version in sorted(versions & set(operation.versions)):
                 yield operation.name, size, version
+
+
+def fits(operation: Operation, site: str) -> bool:
+    """Whether an operation can be carried out there."""
+    from tests.chaos.kube import OFFERED
+
+    return {"local": True, "hosts": operation.hosts, "kube": operation.name in OFFERED}[site]
 
 
 def trials(args: argparse.Namespace, staging: Staging) -> Iterator[Outcome]:
@@ -59,6 +65,6 @@ def _one(group: Group, args: argparse.Namespace, staging: Staging) -> Iterator[O
 
     first = tried(Point())
     yield first
-    for point in points(first.durations, random, machines=args.site == "hosts"):
+    for point in points(first.durations, random, machines=args.site != "local"):
         if random.random() < args.share:
             yield tried(point)

@@ -209,6 +209,14 @@ def kube(request: pytest.FixtureRequest) -> Iterator[Kube]:
         missing("root for the Kubernetes lab", how)
     if not (lab.bin_dir / "kubelet").exists():
         missing(f"the Kubernetes lab in {lab.cache_dir}", how)
+    with lab_up() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def lab_up() -> Iterator[Kube]:
+    """The lab, which is built and runs meanwhile."""
+    lab = settings.from_environment()
     with _running(lab.state_dir):
         yield Kube(str(lab.kubeconfig), "kube-lab", lab=True)
 
@@ -219,16 +227,16 @@ def _running(state: Path) -> Iterator[None]:
     state.mkdir(parents=True, exist_ok=True)
     ours = state / "started-by-tests"
     with (state.parent / f"{state.name}.users").open("w") as users:
-        fcntl.flock(users, fcntl.LOCK_EX)
-        if _lab("status").returncode:
-            ours.touch()
-            if (done := _lab("up")).returncode:
-                raise RuntimeError(f"the lab did not come up: {done.stdout}{done.stderr}")
-        fcntl.flock(users, fcntl.LOCK_SH)
+        with _alone(state):
+            if _lab("status").returncode:
+                ours.touch()
+                if (done := _lab("up")).returncode:
+                    raise RuntimeError(f"the lab did not come up: {done.stdout}{done.stderr}")
+            fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield
         finally:
-            with contextlib.suppress(BlockingIOError):
+            with _alone(state), contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if ours.exists():
                     ours.unlink()
@@ -236,9 +244,17 @@ def _running(state: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def namespace(kube: Kube) -> Iterator[Place]:
+def _alone(state: Path) -> Iterator[None]:
+    """Nobody else starts or stops the lab meanwhile."""
+    with (state.parent / f"{state.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def namespace(kube: Kube, name: str = "") -> Iterator[Place]:
     """A namespace that is deleted afterwards; its pods are killed, nobody waits for them."""
-    name = f"etcdtui-{secrets.token_hex(3)}"
+    name = name or f"etcdtui-{secrets.token_hex(3)}"
     kube.run("create", "namespace", name)
     try:
         yield Place(kube, name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from etcdtui.errors import GuardRefused, UsageError
-from etcdtui.model.cluster import RunState
+from etcdtui.model.cluster import EndpointRow, Member, RunState
 from etcdtui.model.text import clean
 from etcdtui.ops import leaving, members
 from etcdtui.ops.action import Action, Request, Scope, make_plan
@@ -11,6 +13,7 @@ from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Plan, Step
 from etcdtui.ops.rolling_exec import is_well
 from etcdtui.sites.base import NewNode
+from etcdtui.sites.manager import Emptying
 
 
 def plan(request: Request) -> Plan:
@@ -29,6 +32,8 @@ def plan(request: Request) -> Plan:
             f"{name}: how {clean(node.name)} is cannot be told{nodes.detail(node)}", "bring it back"
         )
     place = NewNode(node.name, (node.peer_urls or member.peer_urls)[0], node.client_urls[0])
+    if isinstance(site, Emptying):
+        return _with_a_new_volume(request, site, row, member, place)
     aside = Step(
         verb="node.set-aside",
         args={"node": node.name},
@@ -50,6 +55,40 @@ def plan(request: Request) -> Plan:
         f"{name} is removed first, so that the quorum is that of {rest} while the new member catches up",
         f"what it held is moved aside, never deleted: the new member on {clean(node.name)} copies everything",
         *([] if learner else ["RISK: this etcd has no learners: the voter counts before it has caught up"]),
+    )
+    return make_plan(request, ACTION.id, f"replace {name}", steps, consequences, (row,), dangerous=True)
+
+
+def _with_a_new_volume(
+    request: Request, site: Emptying, row: EndpointRow, member: Member, place: NewNode
+) -> Plan:
+    """Remove, add anew, and only then give the node an empty volume: it starts by itself, as the new one."""
+    snapshot, node, name = request.snapshot, place.name, clean(row.name)
+    place = replace(place, peer_url=(*member.peer_urls, place.peer_url)[0])
+    seat = {"member": None, "peer_urls": [place.peer_url], "node": node}
+    if not members.learners(snapshot):
+        raise GuardRefused(f"{name}: this etcd has no learners", "upgrade it first")
+    empty = Step(
+        verb="node.empty",
+        args={"node": node, "marks": site.data_marks(node)},
+        title=f"delete the data of {clean(node)} and have it made anew",
+        call=site.describe_empty(node),
+        guards=(Check("holds-no-vote", seat),),
+        verify=Check("node-run-state", {"node": node, "states": ["running", "starting"]}),
+        verify_timeout=members.START_TIMEOUT,
+    )
+    steps = (
+        *leaving.remove_steps(snapshot, row, member),
+        *members.add_steps(node, [place.peer_url], learner=True),
+        members.prepare_step(request.site, place, None),
+        empty,
+        *members.promote_steps(node, seat, undo=members.unadd_step([place.peer_url], node)),
+        members.joined_step(node, seat),
+    )
+    rest = sum(not m.is_learner and m.id != member.id for m in snapshot.members)
+    consequences = (
+        f"{name} is removed first, so that the quorum is that of {rest} while the new member catches up",
+        f"THE DATA OF {clean(node)} IS DELETED with its claim: the new member copies it all from the others",
     )
     return make_plan(request, ACTION.id, f"replace {name}", steps, consequences, (row,), dangerous=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class Access:
     """The context's namespace; empty when it names none."""
     impersonation: tuple[tuple[str, str], ...] = ()
     """Headers that ask to be somebody else, from the kubeconfig's ``as``."""
+    reread: Callable[[], Access] | None = None
+    """Reads the kubeconfig again; None where the account of a pod is used."""
 
     def headers(self) -> list[tuple[str, str]]:
         """What every request carries; a token that has expired is fetched anew. Raises SiteError."""
@@ -38,6 +40,31 @@ class Access:
             settings = self.configuration.auth_settings()
         out = [(v["key"], v["value"]) for v in settings.values() if v["in"] == "header" and v["value"]]
         return [*out, *self.impersonation]
+
+    def renew(self) -> bool:
+        """Take what the kubeconfig says now, after a refusal; whether that is anything new.
+
+        Somebody may have logged in again meanwhile, and a plug-in may give another token.
+        """
+        if self.reread is None:
+            return False
+        before = _identity(self.configuration)
+        try:
+            fresh = self.reread().configuration
+        except SiteError:
+            return False
+        for name in ("api_key", "refresh_api_key_hook", "cert_file", "key_file"):
+            setattr(self.configuration, name, getattr(fresh, name))
+        return _identity(self.configuration) != before
+
+
+def _identity(configuration: Any) -> tuple[Any, ...]:
+    """Who we say we are: the token, and the certificate by its content."""
+    certificate = b""
+    if configuration.cert_file:
+        with contextlib.suppress(OSError):
+            certificate = Path(configuration.cert_file).read_bytes()
+    return (*sorted(configuration.api_key.items()), certificate)
 
 
 def open_access(
@@ -111,7 +138,9 @@ def _from_files(files: Sequence[Path], context: str, keys: Path) -> Access:
         loader.load_and_set(configuration)
         inner = loader.current_context["context"]
         user = loader._user.value if loader._user else {}
-    return Access(configuration, wanted, inner.get("namespace") or "", tuple(_impersonation(user)))
+    impersonation = tuple(_impersonation(user))
+    namespace = inner.get("namespace") or ""
+    return Access(configuration, wanted, namespace, impersonation, lambda: _from_files(files, wanted, keys))
 
 
 def _loader(merged: Any, context: str, keys: Path) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,8 @@ from etcdtui.sites.kube.access import Access
 TIMEOUT = 5.0
 """Seconds of one request, connecting included."""
 CONNECT = 3.0
+RENEW = 5.0
+"""Seconds between two looks for new credentials: a plug-in may take long, or open a browser."""
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -53,6 +56,8 @@ class Api:
         self._rest = RESTClientObject(access.configuration)
         self._versions: dict[str, bool] = {}
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()
+        self._renewed_at = float("-inf")
 
     @property
     def where(self) -> str:
@@ -148,6 +153,32 @@ class Api:
     def _send(
         self, method: str, path: str, query: Query, body: Json | None, kind: str, timeout: float
     ) -> Any:
+        try:
+            return self._ask(method, path, query, body, kind, timeout)
+        except ApiError as error:
+            # Refused at the door: nothing was done, and whoever has logged in again is let in.
+            if error.status != 401 or not self._renewed():
+                raise
+        return self._ask(method, path, query, body, kind, timeout)
+
+    def _renewed(self) -> bool:
+        """Whether the kubeconfig has other credentials by now; looked up at times only."""
+        from kubernetes.client.rest import RESTClientObject
+
+        if not self._renewing.acquire(blocking=False):
+            return False
+        try:
+            if time.monotonic() - self._renewed_at < RENEW:
+                return False
+            self._renewed_at = time.monotonic()
+            if not self.access.renew():
+                return False
+            self._rest = RESTClientObject(self.access.configuration)
+            return True
+        finally:
+            self._renewing.release()
+
+    def _ask(self, method: str, path: str, query: Query, body: Json | None, kind: str, timeout: float) -> Any:
         import urllib3
 
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")

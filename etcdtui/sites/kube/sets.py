@@ -242,6 +242,8 @@ def pod_state(pod: Json, container: str) -> PodState:
     state, words = _container_state(found.get("state") or {}, phase, status)
     if pod["metadata"].get("deletionTimestamp"):
         words = f"terminating ({words})"
+        # It has not failed for good: another one takes its place, or none is wanted.
+        state = RunState.STARTING if state is RunState.FAILED else state
     elif state is RunState.RUNNING:
         words += ", ready" if ready else ", not ready"
     return PodState(state, words, ready, restarts, last)

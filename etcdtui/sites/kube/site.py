@@ -14,9 +14,9 @@ from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
 from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.drift import drift
+from etcdtui.sites.kube.emptying import KubeEmptying
 from etcdtui.sites.kube.forward import Forward
 from etcdtui.sites.kube.logs import KubeLogs
-from etcdtui.sites.kube.releases import KubeReleases
 from etcdtui.sites.kube.tunnel import tunnelled
 from etcdtui.sites.urls import is_tls, target
 
@@ -155,7 +155,7 @@ class KubeReading(KubeLogs):
         return self._picture.note() if self._picture is not None else ""
 
 
-class KubeSite(KubeReleases, KubeReading):
+class KubeSite(KubeEmptying, KubeReading):
     """etcd that runs as the pods of a StatefulSet."""
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.ops.audit import AuditLog
@@ -16,7 +20,7 @@ from etcdtui.runtime.session import Session
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.site import KubeSite
 from tests.runtime.watch import Watch, settled
-from tests.support.kube import Place
+from tests.support.kube import CHECKOUT, Place
 
 
 def where(place: Place, **more: Any) -> Where:
@@ -90,3 +94,37 @@ def console_on(place: Place, root: Path, **more: Any) -> Iterator[Console]:
         yield console
     finally:
         session.close()
+
+
+def as_somebody(place: Place, file: Path, rules: list[dict[str, object]]) -> Path:
+    """A kubeconfig that impersonates a user with these rights in the namespace."""
+    place.apply(
+        [
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "Role",
+                "metadata": {"name": "few", "namespace": place.name},
+                "rules": rules,
+            },
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "RoleBinding",
+                "metadata": {"name": "few", "namespace": place.name},
+                "subjects": [{"kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"}],
+                "roleRef": {"kind": "Role", "name": "few", "apiGroup": "rbac.authorization.k8s.io"},
+            },
+        ]
+    )
+    config = json.loads(place.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
+    config["users"][0]["user"]["as"] = "jane"
+    file.write_text(yaml.safe_dump(config))
+    file.chmod(0o600)
+    return file
+
+
+def documented_rules() -> list[list[dict[str, object]]]:
+    """The rules of the roles in the documentation, read-only and operating."""
+    text = (CHECKOUT / "docs" / "kubernetes.md").read_text()
+    roles = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(apiVersion: rbac.*?)```", text, re.S)]
+    assert [role["metadata"]["name"] for role in roles] == ["etcdtui-read-only", "etcdtui-operating"]
+    return [role["rules"] for role in roles]

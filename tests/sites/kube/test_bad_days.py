@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from etcdtui.model.cluster import ClusterSnapshot, State
 from tests.runtime.watch import settled
-from tests.sites.kube.support import Console, console_on
+from tests.sites.kube.support import Console, as_somebody, console_on, documented_rules
 from tests.support.gate import Gate, gated
 from tests.support.kube import Place
 
@@ -70,3 +72,58 @@ def test_a_port_forward_that_is_cut_is_made_again_by_itself(three: Place, tmp_pa
             gate.cut()
             console.until(well, 10)
             nobody_died(console)
+
+
+def logged_in(place: Place, file: Path) -> None:
+    """A kubeconfig with the token of a service account that may do all, made anew."""
+    place.run("create", "serviceaccount", "operator")
+    path = f"/api/v1/namespaces/{place.name}/serviceaccounts/operator/token"
+    asked = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 600},
+    }
+    token = json.loads(place.run("create", "--raw", path, "-f", "-", stdin=json.dumps(asked)))["status"][
+        "token"
+    ]
+    config = json.loads(place.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
+    config["users"][0]["user"] = {"token": token}
+    file.write_text(yaml.safe_dump(config))
+    file.chmod(0o600)
+
+
+def test_a_token_that_has_expired_leaves_etcd_in_sight_and_a_new_login_is_taken(
+    three: Place, tmp_path: Path
+) -> None:
+    file = tmp_path / "kubeconfig"
+    logged_in(three, file)
+    three.run(
+        "create", "rolebinding", "operator", "--clusterrole=admin", f"--serviceaccount={three.name}:operator"
+    )
+    with console_on(three, tmp_path, kubeconfig=file) as console:
+        console.ready(3)
+        three.run("delete", "serviceaccount", "operator")
+        shot = console.until(lambda s: "not authenticated" in s.site_error, 60)
+        assert len(shot.answers) == 3
+        logged_in(three, file)
+        console.from_now()
+        console.until(well, 60)
+
+
+def test_rights_that_are_taken_away_stop_the_change_and_not_the_picture(three: Place, tmp_path: Path) -> None:
+    reading, acting = documented_rules()
+    file = as_somebody(three, tmp_path / "kubeconfig", [*reading, *acting])
+    with console_on(three, tmp_path, kubeconfig=file) as console:
+        console.ready(3)
+        plan = console.session.prepare("restart-node", console.row("etcd-1"))
+        as_somebody(three, file, reading)
+        failed = console.session.execute(plan)
+        assert failed.outcome.value == "failed" and "not permitted" in failed.message, failed.message
+        as_somebody(three, file, [r for r in reading if "statefulsets" not in str(r["resources"])])
+        console.from_now()
+        shot = console.until(lambda s: "not permitted" in s.site_error, 30)
+        assert len(shot.answers) == 3
+        as_somebody(three, file, [*reading, *acting])
+        console.from_now()
+        console.until(well)
+        console.do("restart-node", "etcd-1")

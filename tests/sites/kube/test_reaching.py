@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 import stat
 import threading
 import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from etcdtui.errors import EtcdtuiError, SiteError
 from etcdtui.model.cluster import State
 from etcdtui.model.logline import stamp_of
 from etcdtui.sites.kube.site import KubeSite
 from tests.cli.command import Cli
-from tests.sites.kube.support import console_on, site_on, where
-from tests.support.kube import CHECKOUT, Kube, Place, wait_until
+from tests.sites.kube.support import as_somebody, console_on, documented_rules, site_on, where
+from tests.support.kube import Kube, Place, wait_until
 from tests.support.pki import make_pki
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(180)]
@@ -145,32 +142,6 @@ def test_log_tail_follow_and_the_run_before(three: Place) -> None:
 # -- rights ------------------------------------------------------------------------------------
 
 
-def as_somebody(place: Place, file: Path, rules: list[dict[str, object]]) -> Path:
-    """A kubeconfig that impersonates a user with these rights in the namespace."""
-    place.apply(
-        [
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "Role",
-                "metadata": {"name": "few", "namespace": place.name},
-                "rules": rules,
-            },
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "RoleBinding",
-                "metadata": {"name": "few", "namespace": place.name},
-                "subjects": [{"kind": "User", "name": "jane", "apiGroup": "rbac.authorization.k8s.io"}],
-                "roleRef": {"kind": "Role", "name": "few", "apiGroup": "rbac.authorization.k8s.io"},
-            },
-        ]
-    )
-    config = json.loads(place.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
-    config["users"][0]["user"]["as"] = "jane"
-    file.write_text(yaml.safe_dump(config))
-    file.chmod(0o600)
-    return file
-
-
 def test_missing_rights_are_named_and_the_rest_goes_on(three: Place, tmp_path: Path) -> None:
     rules: list[dict[str, object]] = [
         {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get", "list"]},
@@ -228,14 +199,6 @@ def test_where_only_exec_is_permitted_the_pods_own_etcdctl_is_asked(three: Place
     doctor = cli("doctor", *name)
     assert doctor.returncode == 0
     assert f"ok: rights: may create pods/exec in namespace {three.name}" in doctor.stdout
-
-
-def documented_rules() -> list[list[dict[str, object]]]:
-    """The rules of the roles in the documentation, read-only and operating."""
-    text = (CHECKOUT / "docs" / "kubernetes.md").read_text()
-    roles = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(apiVersion: rbac.*?)```", text, re.S)]
-    assert [role["metadata"]["name"] for role in roles] == ["etcdtui-read-only", "etcdtui-operating"]
-    return [role["rules"] for role in roles]
 
 
 def test_the_documented_roles_are_enough_and_no_more_is_needed(three: Place, tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""Draws the pictures of the page about Kubernetes on the lab's: `make pictures-kube`, as root."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from docs.pictures.make import SIZE, keep, select
+from etcdtui.config import KubeProfile
+from etcdtui.model.cluster import RunState
+from etcdtui.ops.audit import AuditLog
+from etcdtui.runtime.session import Session
+from etcdtui.sites.build import open_for_console
+from etcdtui.sites.kube.choice import Where
+from etcdtui.sites.kube.site import KubeSite
+from etcdtui.ui.app import EtcdtuiApp
+from etcdtui.ui.asking import ConsoleAsker
+from tests.support.kube import Kube, Place, lab_up, namespace
+from tests.ui.pilot import screen_text, shows, until
+
+
+async def choosing(lab: Kube, directory: Path) -> None:
+    """What a console shows first that was told the context alone."""
+    asker = ConsoleAsker()
+    profile = KubeProfile(name="prod", context=lab.context, kubeconfig=Path(lab.kubeconfig))
+    opening = open_for_console(profile, chooser=asker)
+    session = Session(opening.site, profile="prod", audit=AuditLog(directory / "audit.jsonl"))
+    app = EtcdtuiApp(session, asker=asker, prepare=opening.prepare)
+    try:
+        async with app.run_test(size=(110, 20)) as pilot:
+            await shows(app, pilot, "which one is it?", "staging/etcd")
+            await pilot.press("j")
+            await pilot.pause()
+            keep(app, "kube-choose")
+            await pilot.press("escape")
+    finally:
+        session.close()
+
+
+async def scenes(session: Session, place: Place) -> None:
+    """Look, plan a scaling, lose a pod's data, see why, replace it."""
+    app = EtcdtuiApp(session)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await until(pilot, lambda: "3 of 3 voters healthy" in screen_text(app), 60)
+        await until(pilot, lambda: "ready" in screen_text(app), 30)
+        await pilot.pause(1)
+        keep(app, "kube-healthy")
+        await pilot.press("S")
+        await shows(app, pilot, "Voters")
+        await pilot.press("enter")
+        await shows(app, pilot, "grow to 5 voters", "Run (y)")
+        keep(app, "kube-scale")
+        await pilot.press("escape")
+        place.run("exec", "etcd-1", "--", "sh", "-c", "rm -rf /var/lib/etcd/data/member && kill 1")
+
+        def fails(times: int) -> bool:
+            row = app.main.snapshot.find("etcd-1")
+            node = row.node if row is not None else None
+            return node is not None and node.run_state is RunState.FAILED and (node.restarts or 0) >= times
+
+        await until(pilot, lambda: fails(1), 90)
+        await until(pilot, lambda: "2 of 3 voters healthy" in screen_text(app), 30)
+        await select(pilot, lambda: app.main.selected is not None and app.main.selected.name == "etcd-1")
+        await pilot.press("v")
+        await shows(app, pilot, "p the run before", "already been bootstrapped")
+        keep(app, "kube-log")
+        await pilot.press("escape")
+        await until(pilot, lambda: fails(3), 180)
+        await pilot.press("c")
+        await until(pilot, lambda: "fails again and again" in screen_text(app), 60)
+        keep(app, "kube-drift")
+        await pilot.press("escape", "R")
+        await shows(app, pilot, "IS DELETED")
+        keep(app, "kube-replace")
+        await pilot.press("escape")
+
+
+def main() -> int:
+    """A StatefulSet of three and another one to choose from; nothing is left behind."""
+    with (
+        lab_up() as lab,
+        namespace(lab, "etcd") as place,
+        namespace(lab, "staging") as other,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        other.self_managed(3)
+        other.wait_ready(3, 180)
+        place.config_files(3, image="localhost/etcd:v3.5.1")
+        place.wait_ready(3)
+        asyncio.run(choosing(lab, Path(directory)))
+        other.run("scale", "statefulset", "etcd", "--replicas=0")
+        site = KubeSite("prod", Where(lab.context, place.name, "etcd", Path(lab.kubeconfig)))
+        site.connect(30)
+        audit = AuditLog(Path(directory) / "audit.jsonl")
+        session = Session(site, profile="prod", refresh=0.5, timeout=3.0, audit=audit)
+        try:
+            asyncio.run(scenes(session, place))
+        finally:
+            session.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

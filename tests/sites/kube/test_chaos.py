@@ -1,0 +1,34 @@
+"""A seeded selection of what ``make chaos SITE=kube`` runs in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.chaos.kube import KubeStaging
+from tests.chaos.operations import OPERATIONS
+from tests.chaos.trial import Fault, Point, attempt
+from tests.support.kube import Kube
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
+
+SEED = 5
+SELECTED = (
+    ("add a member", Point(Fault.CONSOLE, 4, "begin", 0.3)),
+    ("replace a dead member", Point(Fault.CONSOLE, 4, "end")),
+    ("restart a follower", Point(Fault.POWER_CUT, 1, "begin", 1.0)),
+)
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+
+@pytest.mark.parametrize(("name", "point"), SELECTED, ids=lambda value: str(value))
+def test_nothing_is_lost(kube: Kube, tmp_path: Path, name: str, point: Point) -> None:
+    if not kube.lab:
+        pytest.skip("kills etcd on the lab's own machine")
+    random = Random(f"{SEED} {name}")
+    outcome = attempt(tmp_path, BY_NAME[name], 3, "3.5", point, random, KubeStaging(kube))
+    assert outcome.hit, "the plan ended before the fault came"
+    assert (outcome.problem, outcome.lost, outcome.stray, outcome.without_quorum) == ("", 0, 0, 0.0)
+    assert outcome.written > 100
