@@ -18,6 +18,7 @@ from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.ssh import installing, laying, paper, razing
 from etcdtui.sites.ssh.hop import spot
+from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.shell import Done
 from etcdtui.sites.ssh.site import SshSite
@@ -118,6 +119,7 @@ class SshFounding(SshSite):
             call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys root:{boot.account} 0640)")
             out.append(Piece("tls", f"write certificates {whose}", call))
         out.append(Piece("files", "write the configuration", self._files_call()))
+        out += pieces_of(boot, self.name, next(iter(self._members)))
         out.append(Piece("start", "start all members", self._start_call(), starts=True))
         call = self._each(lambda m: f"{settings.config_file(boot, m)}: initial-cluster-state: existing")
         out.append(Piece("settle", "let no member found a second cluster", call))
@@ -127,6 +129,20 @@ class SshFounding(SshSite):
         """Ports, data directory, machine, clock, disk: every host, all at once."""
         pairs = [(self._host(name), member) for name, member in self._members.items()]
         return survey(pairs, self.boot, self.name, self._run_of)
+
+    def _meet(self, piece: str) -> str:
+        """Do one of them; not any more once the configuration says that the cluster exists."""
+        host = self._host(next(iter(self._members)))
+        if self._settled(host):
+            return "the members know each other already"
+        if piece == "records":
+            return self._all(lambda h, _: check_records(h, self.boot))
+        if piece == "service":
+            return old_service(host, self.boot)
+        return announce(self.dial, self.boot, self.name)
+
+    def _settled(self, host: Host) -> bool:
+        return laying.is_settled(host, self.boot, self._members[host.name], self.name, self._run_of(host))
 
     def wants_users(self) -> bool:
         """As the plan says."""
@@ -200,6 +216,8 @@ class SshFounding(SshSite):
                 )
             case "files":
                 return self._all(self._lay_files)
+            case "records" | "service" | "announce":
+                return self._meet(piece)
             case "start":
                 return self._all(lambda h, _: self.start_node(h.name))
             case "settle":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etcdtui.errors import NodeError, SiteError
 from etcdtui.model import etcd_settings as settings
-from etcdtui.model.bootstrap import GivenTls, HostsBootstrap, MemberPlan, Runner, Tls
+from etcdtui.model.bootstrap import Discovery, GivenTls, HostsBootstrap, MemberPlan, Runner, Tls
 from etcdtui.sites.pki import Names
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.ssh import paper
@@ -81,7 +81,7 @@ def certificates(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> t
     Raises:
         SiteError: a file that the operator brings cannot be read, or the CA cannot be used.
     """
-    found = _made(member, store) if plan.tls is Tls.MADE else _given(plan.given, member)
+    found = _made(plan, member, store) if plan.tls is Tls.MADE else _given(plan.given, member)
     folder = settings.tls_dir(plan, member)
     return tuple(
         HostFile(f"{folder}/{name}", text, 0o640 if name.endswith("-key.pem") else 0o644, plan.account)
@@ -89,8 +89,10 @@ def certificates(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> t
     )
 
 
-def _made(member: MemberPlan, store: PkiStore) -> dict[str, str]:
-    hosts = (member.dialled.strip("[]"), member.name, "localhost", "127.0.0.1", "::1")
+def _made(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> dict[str, str]:
+    # Members that found each other by SRV records want the records' domain in each other's certificates.
+    domain = (plan.meeting.domain.rstrip("."),) if plan.meeting.by is Discovery.SRV else ()
+    hosts = (member.dialled.strip("[]"), member.name, *domain, "localhost", "127.0.0.1", "::1")
     out: dict[str, str] = {}
     for kind in ("server", "peer"):
         pair = store.pair(f"{member.name}-{kind}", Names(member.name, hosts, server=True))
@@ -151,6 +153,12 @@ def lay_files(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str
         checked(run(["systemctl", "daemon-reload"], timeout=60), host.name)
         checked(run(["systemctl", "enable", "--quiet", name], timeout=60), host.name)
     return f"{host.name}: " + (f"wrote {', '.join(wrote)}" if wrote else "all there already")
+
+
+def is_settled(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> bool:
+    """Whether the configuration file says already that the cluster exists. Raises NodeError."""
+    config = paper.files(plan, member, cluster, founded=True)[0]
+    return _text_of(host, config.path, run) == config.text
 
 
 def settle_file(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> str:

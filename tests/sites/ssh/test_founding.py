@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import tarfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,16 @@ from etcdtui.config import Config, SshProfile, load
 from etcdtui.config.draft import Draft
 from etcdtui.config.writer import save, with_profile
 from etcdtui.errors import SiteError
-from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, ReleasePlan, Runner, Source, Tls
+from etcdtui.model.bootstrap import (
+    Discovery,
+    HostsBootstrap,
+    Meeting,
+    MemberPlan,
+    ReleasePlan,
+    Runner,
+    Source,
+    Tls,
+)
 from etcdtui.model.cluster import RunState
 from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome, Result
@@ -29,9 +39,11 @@ from etcdtui.sites.build import open_site
 from etcdtui.sites.founding import Founding
 from etcdtui.sites.ssh import preflight, probe
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
+from etcdtui.sites.ssh.founding import SshFounding
+from etcdtui.sites.ssh.meeting import announce
 from etcdtui.sites.ssh.words import describe
 from tests.support.consoles import bring_up
-from tests.support.etcd import free_ports
+from tests.support.etcd import free_ports, running
 from tests.support.sshd import USER, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
 
@@ -254,3 +266,42 @@ def test_a_draft_becomes_a_profile_and_its_hosts_are_looked_at(stage: Stage, tmp
     profile = load(file).profiles["drafted"]
     assert isinstance(profile, SshProfile)
     assert profile.bootstrap == replace(stage.boot, tls=Tls.MADE, settings={}) == draft.plan()
+
+
+@pytest.mark.timeout(150)
+def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> None:
+    """A real etcd with its old API is the service; the new one's registry is written into a real etcd too."""
+    with running(tmp_path / "meeting", 1, extra=["--enable-v2"]) as service:
+        url = f"{service.urls[0]}/v2/keys/_etcd/registry/tok"
+
+        def ready(size: int) -> None:
+            data = f"value={size}".encode()
+            request = urllib.request.Request(f"{url}/_config/size", data, method="PUT")
+            urllib.request.urlopen(request, timeout=5).close()
+
+        boot = replace(stage.boot, meeting=Meeting(Discovery.SERVICE, url=url))
+        session = stage.session(boot)
+        assert isinstance(session.site, Founding)
+        with pytest.raises(SiteError, match="has no cluster of that token"):
+            session.site.carry_out("service", lambda _: None)
+        ready(5)
+        with pytest.raises(SiteError, match="expects 5 members, not 3"):
+            session.site.carry_out("service", lambda _: None)
+        ready(3)
+        run_to_its_end(session)
+        assert len(session.fresh(5).members) == 3
+        # The members know each other now: the service may be gone.
+        service.close()
+        run_to_its_end(session)
+        session.close()
+        assert all("discovery" not in file.read_text() for file in (stage.root / "etc").glob("*.yaml"))
+    with running(tmp_path / "newer", 1) as service:
+        plan = replace(boot, meeting=Meeting(Discovery.SERVICE, endpoints=(service.urls[0],), token="tok"))
+        session = stage.session(plan)
+        assert isinstance(session.site, SshFounding)
+        for words in ("expects 3 members", "expects 3 members already"):
+            assert words in announce(session.site.dial, plan, "new")
+        assert service.etcdctl("get", "--print-value-only", "/_etcd/registry/tok/_config/size").strip() == "3"
+        with pytest.raises(SiteError, match="expects 3 members, not 1"):
+            announce(session.site.dial, replace(plan, members=plan.members[:1]), "new")
+        session.close()
