@@ -51,6 +51,7 @@ async def scenes(session: Session, place: Place) -> None:
         await shows(app, pilot, "Voters")
         await pilot.press("enter")
         await shows(app, pilot, "grow to 5 voters", "Run (y)")
+        await pilot.pause()
         keep(app, "kube-scale")
         await pilot.press("escape")
         place.run("exec", "etcd-1", "--", "sh", "-c", "rm -rf /var/lib/etcd/data/member && kill 1")

@@ -29,6 +29,13 @@ class Chronicle:
         self._news: list[Event] = []
         self._lock = threading.Lock()
         self._next = float("-inf")
+        self._not_made: dict[str, tuple[float, str]] = {}
+
+    def not_made(self, pod: str) -> str:
+        """Why Kubernetes could not make a pod, as it last said (an exceeded quota); empty for nothing."""
+        with self._lock:
+            found = [said for said in self._not_made.values() if f"Pod {pod} " in said[1]]
+        return max(found)[1].rpartition("failed error: ")[2] if found else ""
 
     def tell(self, severity: Severity, text: str) -> None:
         """Add a line of our own."""
@@ -63,6 +70,9 @@ class Chronicle:
             return None
         uid, count = item["metadata"].get("uid", ""), item.get("count") or 1
         at = _when(item)
+        if item.get("reason") == "FailedCreate":
+            with self._lock:
+                self._not_made[uid] = (at, clean(" ".join(str(item.get("message", "")).split()), 300))
         if at < self._since - 1 or self._seen.get(uid, 0) >= count:
             return None
         self._seen[uid] = count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from etcdtui.errors import SiteError, UsageError
 from etcdtui.etcd.api import EtcdWriter, TlsMaterial
@@ -17,6 +18,7 @@ from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.emptying import KubeEmptying
 from etcdtui.sites.kube.forward import Forward
 from etcdtui.sites.kube.logs import KubeLogs
+from etcdtui.sites.kube.picture import Picture
 from etcdtui.sites.kube.tunnel import tunnelled
 from etcdtui.sites.urls import is_tls, target
 
@@ -105,8 +107,6 @@ class KubeReading(KubeLogs):
         Raises:
             SiteError: the URL is no endpoint or names no pod, or nothing is known of the pods yet.
         """
-        from dataclasses import replace
-
         from etcdtui.etcd.rpc import dial
 
         if self._link is None or self._picture is None:
@@ -139,8 +139,14 @@ class KubeReading(KubeLogs):
         if picture is before and self._nodes:
             return self._nodes
         self.chronicle.read(self.link())
-        self._nodes = picture.nodes(tls=self._secure())
+        self._nodes = tuple(self._explained(node, picture) for node in picture.nodes(tls=self._secure()))
         return self._nodes
+
+    def _explained(self, node: Node, picture: Picture) -> Node:
+        """A node whose pod is wanted and not there, with the reason that Kubernetes gives."""
+        if node.name in picture.pods or not (why := self.chronicle.not_made(node.name)):
+            return node
+        return replace(node, detail=f"{node.detail}: {why}")
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back whenever a pod came, went or changed."""
