@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts pictures-kube clean
+.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts pictures-kube pictures-bringup clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
@@ -59,6 +59,10 @@ pictures-hosts: $(DEV) lab-hosts
 # Those of the page about Kubernetes, drawn on its lab: needs root.
 pictures-kube: $(DEV) lab-kube
 	$(BIN)/python -m docs.pictures.kube
+
+# Those of the page about bring-ups, drawn on both labs: needs root.
+pictures-bringup: $(DEV) lab-hosts lab-kube
+	$(BIN)/python -m docs.pictures.bringup
 
 # Debian's etcd 3.4 beside PyPI's 3.5, unpacked into .cache without touching the system.
 tools:

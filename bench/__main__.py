@@ -1,7 +1,8 @@
 """`python -m bench`: runs every benchmark, prints the table and writes ``bench/results.json``.
 
 `python -m bench kube` runs and prints those on a real Kubernetes alone; the lab of tests/labs/kube must run.
-`python -m bench ssh` those through a jump host alone. Neither writes the file.
+`python -m bench ssh` those through a jump host alone, `python -m bench bringup` that of a bring-up.
+None of them writes the file.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import console, kube, reading, ssh
+from bench import bringup, console, kube, reading, ssh
 from bench.result import save, table
 
 
@@ -21,13 +22,14 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="etcdtui-bench-") as directory:
         root = Path(directory)
-        if sys.argv[1:] == ["ssh"]:
-            print(table(ssh.run(root)))
+        alone = {"ssh": ssh.run, "bringup": bringup.run}
+        if len(sys.argv) > 1 and sys.argv[1] in alone:
+            print(table(alone[sys.argv[1]](root)))
             return 0
-        for name in ("reading", "console", "ssh"):
+        for name in ("reading", "console", "ssh", "bringup"):
             (root / name).mkdir()
         rows = reading.run(root / "reading") + console.run(root / "console")
-        rows += ssh.run(root / "ssh") + kube.run()
+        rows += ssh.run(root / "ssh") + bringup.run(root / "bringup") + kube.run()
     save(rows)
     print(table(rows))
     return 0 if all(row.holds for row in rows) else 1

@@ -157,6 +157,9 @@ class EtcdtuiApp(KeyActions):
 
     def on_snapshot_ready(self, message: SnapshotReady) -> None:
         """Draw it; open panels that show live values follow."""
+        if not self.screen_stack:
+            # The console is closing.
+            return
         self.main.show(message.snapshot)
         self.flow.snapshot_arrived()
         if not self._asked_for_left and message.snapshot.answers:

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from etcd3 import etcdrpc
 
-from etcdtui.errors import DeadlineExceeded, EtcdError, Refused, Unreachable
+from etcdtui.errors import DeadlineExceeded, EtcdError, NotPermitted, Refused, Unreachable
 from etcdtui.etcd.api import Credentials, Login, Target
 from etcdtui.etcd.errors import NO_ANSWER, explain, is_auth_not_enabled, is_stale_token
 from etcdtui.etcd.rpc.client import Client, fault
@@ -60,7 +60,9 @@ class Calls:
         try:
             return self._once(method, request, timeout, deadline, token)
         except EtcdError as exc:
-            if self._credentials is None or not is_stale_token(exc):
+            # A certificate may have passed for a user meanwhile, since users are asked for.
+            asked_now = self._auth_off and isinstance(exc, NotPermitted)
+            if self._credentials is None or not (is_stale_token(exc) or asked_now):
                 raise
         token = self._authenticate(token, deadline, timeout)
         return self._once(method, request, timeout, deadline, token)

@@ -19,6 +19,8 @@ from etcdtui.sites.ssh.logs import last_words
 from etcdtui.sites.ssh.shell import checked
 from etcdtui.sites.ssh.words import describe
 
+PATIENCE = 15.0
+"""Seconds for a look that a change waits for: a busy host is better late than half done."""
 POLL = 0.2
 SETTLE = 1.5
 """Seconds in which a start that fails at once is seen to fail."""
@@ -166,7 +168,7 @@ def control_of(host: Host) -> Control:
 
 
 def _state(host: Host) -> tuple[RunState, str, int | None]:
-    return describe(host.look(), host.facts, host.stated, "")
+    return describe(host.look(PATIENCE), host.facts, host.stated, "")
 
 
 def run(host: Host, command: Command) -> None:

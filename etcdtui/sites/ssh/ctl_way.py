@@ -25,13 +25,22 @@ beside=$1; shift; export ETCDCTL_API=3; [ -x "$beside" ] || beside=etcdctl
 """
 
 
-def endpoint(url: str, host: Host, stated: HostFiles | None, login: Login) -> EtcdWriter:
-    """The endpoint. A user's password goes to etcdctl on its standard input, where only it sees it."""
+def endpoint(
+    url: str, host: Host, stated: HostFiles | None, login: Login, flags: Sequence[str] = ()
+) -> EtcdWriter:
+    """The endpoint. A user's password goes to etcdctl on its standard input, where only it sees it.
+
+    Args:
+        flags: further ones of etcdctl.
+    """
     files = files_of(host, stated) or HostFiles()
     options = [
-        f"--{flag}={path}"
-        for flag, path in (("cacert", files.ca), ("cert", files.cert), ("key", files.key))
-        if path
+        *flags,
+        *(
+            f"--{flag}={path}"
+            for flag, path in (("cacert", files.ca), ("cert", files.cert), ("key", files.key))
+            if path
+        ),
     ]
 
     def user() -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from etcdtui.errors import EtcdtuiError, SiteError
-from etcdtui.etcd.api import TlsMaterial
+from etcdtui.etcd.api import EtcdWriter, TlsMaterial
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Source, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
@@ -17,13 +17,14 @@ from etcdtui.sites.asking import Asker
 from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.ssh import installing, laying, paper, razing
+from etcdtui.sites.ssh.ctl_way import endpoint
 from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.shell import Done
 from etcdtui.sites.ssh.site import SshSite
 from etcdtui.sites.ssh.survey import survey
-from etcdtui.sites.ssh.tls import HostFiles, material_of
+from etcdtui.sites.ssh.tls import HostFiles
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Hosts that are worked on at one time."""
 STOP_TIMEOUT = 30.0
+UNCHECKED = ("--insecure-transport=false", "--insecure-skip-tls-verify")
+"""Flags of etcdctl for certificates that nobody can check."""
 PATIENT_LOOK = 20.0
 """Seconds for a look that a step of the bring-up waits for, on a host that is busy with the step before."""
 Work = Callable[["Host", MemberPlan], str]
@@ -72,16 +75,22 @@ class SshFounding(SshSite):
         return super().carrier(url)
 
     def material(self, host: Host) -> TlsMaterial | None:
-        """The profile's TLS files; else those the console made, or those that etcd made for itself."""
+        """The profile's TLS files; else those that the console made."""
         if self._plan.tls is not None or self._plan.host_files is not None:
             return super().material(host)
-        member = self._members.get(host.name)
         if self.boot.tls is Tls.MADE:
             return self._store.client()
-        if self.boot.tls is Tls.AUTO and member is not None:
-            made = f"{settings.data_dir(self.boot, member)}/fixtures/client/cert.pem"
-            return material_of(host, HostFiles(ca=made))
         return super().material(host)
+
+    def uses_etcdctl(self, host: Host) -> bool:
+        """Also where etcd makes certificates for itself: on a curve that gRPC's library does not take."""
+        return self.boot.tls is Tls.AUTO or super().uses_etcdctl(host)
+
+    def by_etcdctl(self, url: str, host: Host) -> EtcdWriter:
+        """The endpoint by way of the host's etcdctl."""
+        if self.boot.tls is Tls.AUTO:
+            return endpoint(url, host, HostFiles(), self.login(), UNCHECKED)
+        return super().by_etcdctl(url, host)
 
     # -- Founding ----------------------------------------------------------------------------------
 

@@ -5,21 +5,32 @@ from __future__ import annotations
 import tarfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from etcdtui.config import SshProfile
-from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, ReleasePlan, Source, Tls
+from etcdtui.model.bootstrap import (
+    Discovery,
+    HostsBootstrap,
+    Meeting,
+    MemberPlan,
+    ReleasePlan,
+    Source,
+    Tls,
+)
 from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
 from tests.labs.hosts.clusters import LabCluster
-from tests.labs.hosts.lab import Lab
+from tests.labs.hosts.lab import INNER, Lab
+from tests.labs.hosts.machines import sh
 from tests.support.consoles import bring_up
 from tests.support.tools import etcd as etcd_binary
+from tests.support.zone import Zone, serving
 
 VERSION = "3.5.1"
 CLEAN = (
@@ -104,3 +115,44 @@ def test_from_nothing_under_systemd_and_cut_off_on_the_way(
         == ""
     )
     assert node.run("ls", "/var/lib/brought").startswith("m-n1.destroyed.")
+
+
+NAMESERVER = "10.213.1.1"
+
+
+@pytest.fixture
+def zone(lab: Lab) -> Iterator[Zone]:
+    """A nameserver that the nodes ask, on their own network."""
+    sh("ip", "address", "add", f"{NAMESERVER}/24", "dev", INNER)
+    hosts = {f"{machine.name}.kv.test": machine.address for machine in lab.nodes}
+    try:
+        for machine in lab.nodes:
+            machine.run("sh", "-c", f"echo nameserver {NAMESERVER} > /etc/resolv.conf")
+        with serving(NAMESERVER, hosts) as served:
+            yield served
+    finally:
+        sh("ip", "address", "delete", f"{NAMESERVER}/24", "dev", INNER, check=False)
+
+
+@pytest.mark.timeout(240)
+def test_members_that_find_each_other_in_dns(
+    lab: Lab, tmp_path: Path, boot: HostsBootstrap, zone: Zone
+) -> None:
+    members = tuple(replace(m, address=f"{m.host}.kv.test") for m in boot.members)
+    plan = replace(boot, members=members, meeting=Meeting(Discovery.SRV, domain="kv.test"))
+    session = console(lab, tmp_path, plan)
+    session.fresh(5)
+    told = session.prepare("bootstrap").consequences
+    assert "DNS must have: _etcd-server-ssl._tcp.kv.test. 300 IN SRV 0 0 2380 n1.kv.test." in told
+    zone.services["_etcd-server-ssl._tcp.kv.test"] = [("n1.kv.test", 2380), ("n2.kv.test", 2380)]
+    result = bring_up(session)
+    assert result.outcome is Outcome.FAILED
+    assert "_etcd-server-ssl._tcp.kv.test does not lead to n3.kv.test:2380: there is" in result.message
+    assert lab.nodes[0].run("sh", "-c", "pidof etcd || :") == ""
+    zone.services["_etcd-server-ssl._tcp.kv.test"].append(("n3.kv.test", 2380))
+    result = bring_up(session)
+    assert result.outcome is Outcome.DONE, result.message
+    assert {m.name for m in session.fresh(5).members} == {"m-n1", "m-n2", "m-n3"}
+    result = session.execute(session.prepare("destroy", None, {"data": "delete"}), override="new")
+    session.close()
+    assert result.outcome is Outcome.DONE, result.message

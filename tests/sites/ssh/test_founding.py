@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
+import http.server
 import os
 import signal
 import socket
 import tarfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from etcdtui.cli.wizard import Behind
-from etcdtui.config import Config, SshProfile, load
+from etcdtui.config import Config, SshProfile, TlsPaths, load
 from etcdtui.config.draft import Draft
 from etcdtui.config.writer import save, with_profile
 from etcdtui.errors import SiteError
 from etcdtui.model.bootstrap import (
     Discovery,
+    GivenTls,
     HostsBootstrap,
     Meeting,
     MemberPlan,
@@ -44,6 +51,7 @@ from etcdtui.sites.ssh.meeting import announce
 from etcdtui.sites.ssh.words import describe
 from tests.support.consoles import bring_up
 from tests.support.etcd import free_ports, running
+from tests.support.pki import make_pki
 from tests.support.sshd import USER, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
 
@@ -60,16 +68,16 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Stage:
-    """Three names of one machine, and what is brought up there."""
+    """Five names of one machine, and what is brought up there."""
 
     def __init__(self, root: Path, release: Path, ports: list[int], key: Path) -> None:
         self.root = root
-        self.members = tuple(
-            MemberPlan(f"n{n}", f"m{n}", "127.0.0.1", *free_ports(2)) for n in range(len(ports))
-        )
+        self.many = tuple(MemberPlan(f"n{n}", f"m{n}", "127.0.0.1", *free_ports(2)) for n in range(5))
+        self.members = self.many[:3]
         hosts = "".join(
-            f"Host n{n}\n  HostName 127.0.0.1\n  Port {port}\n  User {USER}\n  IdentityFile {key}\n"
-            for n, port in enumerate(ports)
+            f"Host n{n}\n  HostName 127.0.0.1\n  Port {ports[n % len(ports)]}\n  User {USER}\n"
+            f"  IdentityFile {key}\n"
+            for n in range(len(self.many))
         )
         (root / "ssh_config").write_text(hosts)
         self.boot = HostsBootstrap(
@@ -82,15 +90,16 @@ class Stage:
             settings={"heartbeat-interval": 100},
         )
 
-    def session(self, boot: HostsBootstrap) -> Session:
+    def session(self, boot: HostsBootstrap, **more: Any) -> Session:
         """A new console on it."""
         profile = SshProfile(
             name="new",
-            hosts=tuple(member.host for member in self.members),
+            hosts=tuple(member.host for member in boot.members),
             ssh_config=self.root / "ssh_config",
             known_hosts=self.root / "known_hosts",
             sudo=False,
             bootstrap=boot,
+            **more,
         )
         site = open_site(profile)
         audit, store = AuditLog(self.root / "audit.jsonl"), PlanStore(self.root / "plans")
@@ -102,7 +111,7 @@ class Stage:
         return [int((self.root / f"data/{m.name}.pid").read_text()) for m in self.members]
 
     def end(self) -> None:
-        for file in self.root.glob("data/*.pid"):
+        for file in self.root.rglob("data/*.pid"):
             pid = int(file.read_text() or 0)
             if pid and psutil.pid_exists(pid) and psutil.Process(pid).name() == "etcd":
                 os.kill(pid, signal.SIGKILL)
@@ -305,3 +314,58 @@ def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> No
         with pytest.raises(SiteError, match="expects 3 members, not 1"):
             announce(session.site.dial, replace(plan, members=plan.members[:1]), "new")
         session.close()
+
+
+@contextlib.contextmanager
+def offered(file: Path) -> Iterator[str]:
+    """The URL at which a file can be fetched."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(file.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/{file.name}"
+        server.shutdown()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("way", ["one 3.4 there auto", "three 3.5 host_url given users", "five 3.5 url made"])
+def test_other_ways(stage: Stage, release: Path, tmp_path: Path, way: str) -> None:
+    """Every size, source and kind of TLS once; what the lab of hosts has is not done again."""
+    more: dict[str, Any] = {}
+    boot, digest = stage.boot, hashlib.sha256(release.read_bytes()).hexdigest()
+    with offered(release) as url:
+        if way.startswith("one"):
+            there = ReleasePlan("", Source.THERE, str(etcd_binary("3.4")))
+            boot = replace(boot, members=stage.many[:1], release=there, tls=Tls.AUTO)
+        elif way.startswith("three"):
+            files = make_pki(tmp_path / "pki")
+            given = GivenTls(str(files.ca), str(files.server_cert), str(files.server_key))
+            fetched = ReleasePlan(VERSION, Source.HOST_URL, url, digest)
+            boot = replace(boot, release=fetched, tls=Tls.GIVEN, given=given, auth=True)
+            (tmp_path / "secret").write_text("s3cret\n")
+            more["tls"] = TlsPaths(files.ca, files.client_cert, files.client_key)
+            more["etcd_password_file"] = tmp_path / "secret"
+        else:
+            fetched = ReleasePlan(VERSION, Source.URL, url, digest)
+            boot = replace(boot, members=stage.many, release=fetched, tls=Tls.MADE)
+        session = stage.session(boot, **more)
+        run_to_its_end(session)
+        snapshot = session.fresh(5)
+        assert len(snapshot.answers) == len(boot.members) == len(snapshot.members)
+        if boot.auth:
+            # Everything goes on as root, and nobody else gets in.
+            assert session.check_health().healthy
+            run_to_its_end(session)
+            nobody = stage.session(replace(boot, auth=False), tls=more["tls"])
+            assert (
+                "not permitted" in str(nobody.check_health().endpoints[0].error) or not nobody.fresh(5).alarms
+            )
+            nobody.close()
+        for _ in range(3):
+            session.fresh(5)
+            plan = session.prepare("destroy", None, {"data": "delete"})
+            result = session.execute(plan, override="new")
+            if result.outcome is Outcome.DONE:
+                break
+        session.close()
+        assert result.outcome is Outcome.DONE, result.message
+        assert not list((stage.root / "data").glob("m?"))
