@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.model.health import Finding, Severity
@@ -15,9 +16,15 @@ LOOPING = 3
 """Restarts after which a container that has failed again is said to loop."""
 
 
-def drift(picture: Picture, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
-    """The mismatches, the most dangerous first; one line that says so when there is none."""
-    found = [*_ghosts(picture, snapshot), *_strangers(picture, snapshot), *_loops(picture)]
+def drift(
+    picture: Picture, snapshot: ClusterSnapshot, reasons: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Finding, ...]:
+    """The mismatches, the most dangerous first; one line that says so when there is none.
+
+    Args:
+        reasons: by pod, what the log of one that fails says of that.
+    """
+    found = [*_ghosts(picture, snapshot), *_strangers(picture, snapshot), *_loops(picture, reasons)]
     found += [*_stale_claims(picture, snapshot), *_stopped(picture, snapshot), *_budgets(picture)]
     return tuple(found) or (Finding(CHECK, Severity.OK, "replicas, pods, claims and members agree"),)
 
@@ -61,12 +68,13 @@ def _strangers(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]
             yield _warning(f"pod {name} runs and belongs to no member: scale below it", "scale")
 
 
-def _loops(picture: Picture) -> Iterator[Finding]:
+def _loops(picture: Picture, reasons: Mapping[str, str]) -> Iterator[Finding]:
     for name, pod in picture.pods.items():
         state = pod_state(pod, picture.etcd.container)
         if state.run_state is RunState.FAILED and state.restarts >= LOOPING:
             ordinal, size = picture.etcd.ordinal(name), picture.etcd.initial_size
-            text = f"{name} fails again and again ({state.restarts} restarts, {clean(state.words, 80)})"
+            why = reasons.get(name) or clean(state.words, 80)
+            text = f"{name} fails again and again ({state.restarts} restarts, {why})"
             if picture.etcd.scripted and size is not None and ordinal is not None and ordinal >= size:
                 yield _warning(f"{text}: scale to {ordinal}, which mends what its scripts left", "scale")
             else:

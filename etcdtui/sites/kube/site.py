@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from etcdtui.errors import SiteError, UsageError
 from etcdtui.etcd.api import EtcdWriter, TlsMaterial
-from etcdtui.model.cluster import ClusterSnapshot, Node
+from etcdtui.model.cluster import ClusterSnapshot, Node, RunState
 from etcdtui.model.events import Event
 from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
+from etcdtui.model.text import clean
 from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.emptying import KubeEmptying
@@ -20,8 +22,11 @@ from etcdtui.sites.kube.forward import Forward
 from etcdtui.sites.kube.logs import KubeLogs
 from etcdtui.sites.kube.picture import Picture
 from etcdtui.sites.kube.tunnel import tunnelled
+from etcdtui.sites.local.logs import best_line
 from etcdtui.sites.urls import is_tls, target
 
+LAST_WORDS = 60
+"""Lines of a log in which the reason of an end is looked for."""
 CONNECT = 5.0
 """Seconds that making the ways to all pods may take, unless told otherwise."""
 
@@ -31,6 +36,12 @@ class KubeReading(KubeLogs):
 
     reading: Sequence[rights.Right] = rights.READING
     """The rights that reading takes."""
+    failures: dict[str, tuple[str, str]]
+    """By node: the run that failed last, and what its log says of that."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.failures = {}
 
     def connect(self, timeout: float = CONNECT) -> str:
         """Reach the API server, find the pods and make the ways to them.
@@ -143,10 +154,26 @@ class KubeReading(KubeLogs):
         return self._nodes
 
     def _explained(self, node: Node, picture: Picture) -> Node:
-        """A node whose pod is wanted and not there, with the reason that Kubernetes gives."""
-        if node.name in picture.pods or not (why := self.chronicle.not_made(node.name)):
+        """A node whose pod is not there or whose etcd fails, with the reason that is told."""
+        if node.name not in picture.pods:
+            why = self.chronicle.not_made(node.name)
+            return replace(node, detail=f"{node.detail}: {why}") if why else node
+        if node.run_state is not RunState.FAILED:
+            self.failures.pop(node.name, None)
             return node
-        return replace(node, detail=f"{node.detail}: {why}")
+        why = self._why_failed(node)
+        return replace(node, detail=f"{why} · {node.detail}") if why else node
+
+    def _why_failed(self, node: Node) -> str:
+        """The line of the log that tells best why etcd ended, read once for each run."""
+        run, why = self.failures.get(node.name, ("", ""))
+        if run != node.run:
+            try:
+                why = clean(best_line(self.log_tail(node.name, LAST_WORDS)), 200)
+            except SiteError:
+                why = ""
+            self.failures[node.name] = (node.run, why)
+        return why
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back whenever a pod came, went or changed."""
@@ -166,7 +193,8 @@ class KubeSite(KubeEmptying, KubeReading):
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
         """Where replicas, pods, claims and members do not agree."""
-        return drift(self._picture, snapshot) if self._picture is not None else ()
+        reasons = {node: why for node, (_, why) in self.failures.items()}
+        return drift(self._picture, snapshot, reasons) if self._picture is not None else ()
 
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
         """The rights that are used, each granted or not."""

@@ -30,5 +30,6 @@ def test_nothing_is_lost(kube: Kube, tmp_path: Path, name: str, point: Point) ->
     random = Random(f"{SEED} {name}")
     outcome = attempt(tmp_path, BY_NAME[name], 3, "3.5", point, random, KubeStaging(kube))
     assert outcome.hit, "the plan ended before the fault came"
-    assert (outcome.problem, outcome.lost, outcome.stray, outcome.without_quorum) == ("", 0, 0, 0.0)
+    # How long elections take says nothing here: other tests start pods on the same machine meanwhile.
+    assert (outcome.problem, outcome.lost, outcome.stray) == ("", 0, 0)
     assert outcome.written > 100

@@ -114,7 +114,7 @@ def test_static_pods_are_seen_and_maintained_and_what_cannot_be_done_is_said(
 ) -> None:
     cli = Cli(tmp_path, {"KUBECONFIG": kube.kubeconfig} if kube.kubeconfig else {})
     name = ("--context", kube.context, "--static-pods")
-    (row,) = cli.json("status", *name, "-o", "json")
+    (row,) = cli.json("status", *name, "-o", "json", "--timeout", "10s")
     # kubeadm calls the member as its host, the pod `etcd-` and that.
     assert static_pod.endswith(row["name"]) and row["state"] == str(State.LEADER)
     health = cli("health", *name)
