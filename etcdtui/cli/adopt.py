@@ -41,7 +41,7 @@ def adopt(args: argparse.Namespace) -> int:
     profile = choose(args, config)
     if not isinstance(profile, SshProfile | KubeProfile | EndpointsProfile):
         raise UsageError("nothing to adopt is named", "give --ssh, --context or --endpoints")
-    with opened(args) as (session, timeout):
+    with opened(args, required=False) as (session, timeout):
         snapshot = settled(session, timeout)
         mapping = mapping_of(profile, session.site, snapshot)
     if not snapshot.members_known:

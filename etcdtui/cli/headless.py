@@ -33,15 +33,18 @@ _PAUSE = 0.02
 
 
 @contextlib.contextmanager
-def opened(args: argparse.Namespace, *, read_only: bool = True) -> Iterator[tuple[Session, float]]:
+def opened(
+    args: argparse.Namespace, *, read_only: bool = True, required: bool = True
+) -> Iterator[tuple[Session, float]]:
     """A session on the cluster that the arguments name, reading, and its timeout; closed afterwards.
 
     Args:
         read_only: whether to leave out what changes anything, whatever the configuration says.
+        required: whether a configuration file that somebody named must be there.
     """
     # Loaded before the clock runs: on a busy machine it takes longer than a reading may.
     import_module("etcdtui.etcd.rpc")
-    config = read_config(args)
+    config = read_config(args, required=required)
     profile = choose(args, config)
     settings = settings_for(args, config, profile)
     site = open_site(profile, ask=ask_password(), asker=asker())

@@ -303,4 +303,5 @@ def _word(words: Any, text: str) -> Any:
 
 def _said(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Without what says nothing."""
-    return {key: value for key, value in mapping.items() if value not in ("", None, False, [], {}, ())}
+    # Nought is a value, though it equals False.
+    return {key: value for key, value in mapping.items() if value or (value == 0 and value is not False)}

@@ -12,8 +12,9 @@ from etcdtui.etcd.api import Credentials, EtcdWriter, TlsMaterial
 from etcdtui.model.bootstrap import KubeBootstrap, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
+from etcdtui.model.health import Finding
 from etcdtui.sites.founding import Piece, Sight, Tell
-from etcdtui.sites.kube import preflight, razing
+from etcdtui.sites.kube import preflight, razing, rights
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.base import short_call
@@ -107,6 +108,11 @@ class KubeFounding(KubeSite):
     def _stands(self) -> bool:
         """Whether the StatefulSet is there. Raises SiteError."""
         return self._link is not None or self._get(self._stateful_set_path()) is not None
+
+    def examine(self, read_only: bool) -> tuple[Finding, ...]:
+        """As `KubeSite.examine`, and what a bring-up needs."""
+        further = rights.founding(secrets=self.boot.tls is Tls.MADE)
+        return rights.examine(self._api(), self._paper().namespace, read_only, further=further)
 
     # -- Founding ----------------------------------------------------------------------------------
 

@@ -68,6 +68,20 @@ ACTING = (
     Right("patch", "", "configmaps", "scale a StatefulSet whose pods have a file each"),
     Right("delete", "", "persistentvolumeclaims", "delete the claim of a removed node"),
 )
+_MADE = (("policy", "poddisruptionbudgets"), ("", "services"), ("", "configmaps"), ("apps", "statefulsets"))
+_UP = ("get", "create", "patch")
+"""Server-side apply needs the last, and the one before for what is not there yet."""
+
+
+def founding(*, secrets: bool) -> tuple[Right, ...]:
+    """What a bring-up and a tear-down need.
+
+    Args:
+        secrets: whether certificates are made too.
+    """
+    made = (*_MADE, *((("", "secrets"),) if secrets else ()))
+    up = tuple(Right(verb, group, name, "bring the cluster up") for group, name in made for verb in _UP)
+    return (*up, *(Right("delete", group, name, "tear the cluster down") for group, name in made))
 
 
 def may(api: Api, right: Right, namespace: str) -> bool:
@@ -95,10 +109,20 @@ def ask(api: Api, rights: Sequence[Right], namespace: str) -> list[bool]:
 
 
 def examine(
-    api: Api, namespace: str, read_only: bool, reading: Sequence[Right] = READING
+    api: Api,
+    namespace: str,
+    read_only: bool,
+    reading: Sequence[Right] = READING,
+    further: Sequence[Right] = (),
 ) -> tuple[Finding, ...]:
-    """Each right that is used, granted or not, those for acting left out in a read-only profile."""
-    rights = (*reading, *EXECUTING, *(() if read_only else ACTING))
+    """Each right that is used, granted or not, those for acting left out in a read-only profile.
+
+    Args:
+        further: for acting too.
+    """
+    known = {(right.verb, right.group, right.resource) for right in (*reading, *ACTING)}
+    more = [right for right in further if (right.verb, right.group, right.resource) not in known]
+    rights = (*reading, *EXECUTING, *(() if read_only else (*ACTING, *more)))
     try:
         answers = dict(zip(rights, ask(api, rights, namespace), strict=True))
     except ApiError as error:

@@ -125,7 +125,8 @@ class SshFounding(SshSite):
         out.append(Piece("places", "make account and directories", self._places_call()))
         if boot.tls in (Tls.MADE, Tls.GIVEN):
             whose = "made by a CA of its own" if boot.tls is Tls.MADE else "as you brought them"
-            call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys root:{boot.account} 0640)")
+            keys = f"root:{boot.account} 0640" if boot.runner is Runner.SYSTEMD else "0640"
+            call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys {keys})")
             out.append(Piece("tls", f"write certificates {whose}", call))
         out.append(Piece("files", "write the configuration", self._files_call()))
         out += pieces_of(boot, self.name, next(iter(self._members)))
