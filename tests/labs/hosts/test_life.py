@@ -200,7 +200,8 @@ def test_passwords_of_logins_and_of_sudo_are_asked_once(
     try:
         with opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen:
             seen.settled()
-            for name in ("n1", "n2", "n1"):
+            for name in ("n1", "n2"):
+                # It stops and starts: root is needed twice.
                 seen.done("restart-node", name)
             seen.done("add-member", node="n4", name="fourth")
             assert seen.row("n4").member.name == "fourth"
