@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etcdtui.errors import NotOffered
+from etcdtui.errors import NotOffered, Refused
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node, RunState
 from etcdtui.model.quorum import budget, is_healthy_voter
 from etcdtui.model.text import clean
@@ -22,7 +22,7 @@ from etcdtui.ops.members import (
 )
 from etcdtui.ops.membership import called, find
 from etcdtui.ops.plan import Args, Check, Step
-from etcdtui.ops.rolling_exec import unwell_members
+from etcdtui.ops.rolling_exec import FRESH, unwell_members
 from etcdtui.ops.verify import Look, verification
 from etcdtui.sites.base import NewNode, Site
 from etcdtui.sites.manager import Discarding, Emptying, SelfManaging
@@ -178,9 +178,18 @@ def _discard(args: Args, context: Context) -> str:
 
 @executor("node.empty")
 def _empty(args: Args, context: Context) -> str:
-    """Args: ``node``, ``marks``."""
+    """Args: ``node``, ``marks``, ``peer_urls``.
+
+    A node that is started again and again may have joined meanwhile, once its settings were written:
+    what it holds then is the new member's, and its loss would be for good.
+    """
     if not isinstance(context.site, Emptying):
         raise NotOffered(f"{context.site.name}: a {context.site.kind} site deletes no data")
+    member = find({"peer_urls": args["peer_urls"]}, context.fresh(FRESH).members)
+    if member is None:
+        raise Refused(f"{clean(args['node'])}: no member has its peer URL any more", "look again")
+    if member.started:
+        return f"{clean(args['node'])} has joined already, on the volume it has"
     return context.site.empty_node(args["node"], args["marks"])
 
 

@@ -70,7 +70,7 @@ def _with_a_new_volume(
         raise GuardRefused(f"{name}: this etcd has no learners", "upgrade it first")
     empty = Step(
         verb="node.empty",
-        args={"node": node, "marks": site.data_marks(node)},
+        args={"node": node, "marks": site.data_marks(node), "peer_urls": [place.peer_url]},
         title=f"delete the data of {clean(node)} and have it made anew",
         call=site.describe_empty(node),
         guards=(Check("holds-no-vote", seat),),
