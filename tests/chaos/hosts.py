@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from etcdtui.config import SshProfile
+from etcdtui.errors import SiteError
 from etcdtui.sites.build import open_site
 from etcdtui.sites.ssh.site import SshSite
 from tests.chaos.stage import Stage
@@ -60,6 +61,15 @@ class HostStage(Stage):
 
     def lose_data(self, node: str) -> None:
         self.lab[node].run("rm", "-rf", f"{self.cluster.data_of(self.lab[node])}/member")
+
+    def unsound(self, allowed: set[int], *, one_node: bool = False, dead: str = "") -> str:
+        """Seen anew from the root up: what another console has set up or given up shows only then."""
+        site = self.site
+        assert isinstance(site, SshSite)
+        for host in site.hosts().values():
+            with contextlib.suppress(SiteError):
+                host.look(deep=True)
+        return super().unsound(allowed, one_node=one_node, dead=dead)
 
     def power(self, node: str, on: bool) -> bool:
         # Its machine may be gone with the lab once it is to boot again.
