@@ -230,7 +230,17 @@ def may_pass(snapshot: ClusterSnapshot) -> bool:
         for row in snapshot.rows
         if row.state is not State.NOT_PERMITTED
     )
-    return silent or (bool(snapshot.answers) and snapshot.leader_id is None)
+    if silent or snapshot.leader_id is not None:
+        return silent
+    # Without enough of them nobody can be elected: waiting would not help.
+    may_vote = sum(v.reading.answered or _may_be_about(snapshot, v) for v in snapshot.voters)
+    return bool(snapshot.answers) and may_vote >= budget(snapshot).quorum
+
+
+def _may_be_about(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
+    """Whether a silent voter may run all the same: it did once, and nobody says that it has ended."""
+    started = row.member is None or row.member.started
+    return started and not _has_ended(snapshot, row)
 
 
 def _unreadable(snapshot: ClusterSnapshot) -> _Answer | None:
