@@ -14,6 +14,8 @@ from etcdtui.sites.kube.sets import STOPPED_FROM, EtcdSet
 
 MARGIN = 20.0
 """Seconds that a pod may be listed still when its grace period is over."""
+TRIES = 5
+"""How often a patch is sent while the controller writes the status of the set in between."""
 LOOK = 0.2
 """Seconds between two looks while a pod is to go."""
 
@@ -205,14 +207,24 @@ class KubeActs(KubeBase):
     def scale_to(self, replicas: int, *, stopped_from: int | None) -> None:
         """Set the replicas, and how many there were while nodes are stopped.
 
-        The patch carries the resource version that was read: somebody else's change meanwhile makes
-        it fail instead of being overwritten. Raises SiteError.
+        The patch carries the resource version that was read: somebody else's change of the set meanwhile
+        makes it fail instead of being overwritten. Its controller, which only writes down how far it has
+        come, does not. Raises SiteError.
         """
         link = self.link()
-        version = link.api.get(link.set_path)["metadata"]["resourceVersion"]
         body = self._patch(replicas, stopped_from)
-        body["metadata"]["resourceVersion"] = version
-        link.api.patch(link.set_path, body)
+        read = link.api.get(link.set_path)["metadata"]
+        for left in reversed(range(TRIES)):
+            body["metadata"]["resourceVersion"] = read["resourceVersion"]
+            try:
+                link.api.patch(link.set_path, body)
+                break
+            except ApiError as error:
+                now = link.api.get(link.set_path)["metadata"]
+                # The generation counts changes of what is wanted, not of the status.
+                if error.status != 409 or not left or now["generation"] != read["generation"]:
+                    raise
+                read = now
         link.touch()
 
     @staticmethod
