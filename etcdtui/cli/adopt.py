@@ -21,7 +21,7 @@ from etcdtui.config import (
     find_file,
 )
 from etcdtui.config.paper import as_yaml
-from etcdtui.config.profiles import DEMO
+from etcdtui.config.profiles import DEMO, NAME, NAME_HAS
 from etcdtui.config.writer import save, with_profile
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import ClusterSnapshot
@@ -33,8 +33,8 @@ def adopt(args: argparse.Namespace) -> int:
     """``etcdtui adopt NAME``: 0 when it is written down, or shown with ``--dry-run``."""
     file = find_file(args.config)[0]
     config = read_config(args, required=False)
-    if not re.fullmatch(r"\w[\w.@:-]*", args.name) or args.name == DEMO:
-        raise UsageError(f"{clean(args.name)!r} cannot be a profile's name", "letters, digits and . _ - @ :")
+    if not re.fullmatch(NAME, args.name) or args.name == DEMO:
+        raise UsageError(f"{clean(args.name)!r} cannot be a profile's name", NAME_HAS)
     if args.name in config.profiles and not args.replace:
         text = f"{file}: there is a profile {args.name} already"
         raise UsageError(text, "give another name, or --replace to have it give way")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etcdtui.config.profiles import NAME, NAME_HAS
 from etcdtui.config.values import endpoints
 from etcdtui.model import bootstrap_checks as checks
 from etcdtui.model.bootstrap import (
@@ -117,8 +118,8 @@ class Draft:
         """What cannot be read at all."""
         from etcdtui.config.draft_fields import FIELDS
 
-        if not re.fullmatch(r"\w[\w.@:-]*", self.name):
-            yield Problem("name", "expected letters, digits and . _ - @ :")
+        if not re.fullmatch(NAME, self.name):
+            yield Problem("name", f"expected {NAME_HAS}")
         for each in FIELDS:
             if each.choices and self.text(each.key) not in each.choices:
                 yield Problem(each.key, f"expected one of {', '.join(each.choices)}")

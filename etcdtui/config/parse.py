@@ -12,6 +12,8 @@ import yaml
 
 from etcdtui.config.profiles import (
     DEMO,
+    NAME,
+    NAME_HAS,
     ChangeLock,
     Config,
     EndpointsProfile,
@@ -105,8 +107,8 @@ class _Common(TypedDict):
 
 def profile(name: str, tree: Tree) -> Profile:
     """One mapping of ``profiles``."""
-    if not re.fullmatch(r"\w[\w.@:-]*", name):
-        tree.fail("expected a name of letters, digits and . _ - @ :", got=False)
+    if not re.fullmatch(NAME, name):
+        tree.fail(f"expected a name of {NAME_HAS}", got=False)
     kind = tree.text("kind", "one of " + ", ".join(KINDS))
     if not kind:
         tree.fail(f"expected a key kind, one of {', '.join(KINDS)}", got=False)

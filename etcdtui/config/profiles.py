@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 DEMO = "demo"
 """Name of the built-in profile: the embedded cluster that ``etcdtui demo`` starts."""
+NAME = r"\w[\w.@:-]*"
+"""What the name of a profile must match in full."""
+NAME_HAS = "letters, digits and . _ - @ :"
 
 
 @dataclass(frozen=True, slots=True)

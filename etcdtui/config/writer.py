@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from etcdtui.config.profiles import Profile
 from etcdtui.config.syntax import compose
 from etcdtui.config.tree import Tree
 from etcdtui.errors import ConfigError
+from etcdtui.files import replace_file
 from etcdtui.model.text import clean
 
 STEP = 2
@@ -46,10 +46,7 @@ def with_profile(file: Path, name: str, mapping: Mapping[str, Any], *, replace: 
     Raises:
         ConfigError: the file cannot be read or used, there is such a profile, or the new one is wrong.
     """
-    try:
-        before = read_text(file)
-    except FileNotFoundError:
-        before = ""
+    before = _now(file)
     root = compose(str(file), before)
     if root is not None and not isinstance(root, yaml.MappingNode):
         raise ConfigError(str(file), 1, "", "expected a mapping (key: value lines)")
@@ -75,11 +72,7 @@ def save(written: Written) -> Path | None:
         ConfigError: the file was changed meanwhile, or cannot be written.
     """
     file = written.file
-    try:
-        now = read_text(file)
-    except FileNotFoundError:
-        now = ""
-    if now != written.before:
+    if _now(file) != written.before:
         raise ConfigError(str(file), None, "", "somebody changed it meanwhile; nothing was written")
     try:
         # A file that is kept elsewhere and linked here stays linked.
@@ -88,25 +81,19 @@ def save(written: Written) -> Path | None:
         mode = stat.S_IMODE(real.stat().st_mode) if real.exists() else 0o600
         kept = real.with_name(f"{real.name}.before") if written.before else None
         if kept is not None:
-            _put(kept, written.before, mode)
-        _put(real, written.after, mode)
+            replace_file(kept, written.before, mode=mode)
+        replace_file(real, written.after, mode=mode)
     except OSError as error:
         raise ConfigError(str(file), None, "", f"cannot be written: {error.strerror or error}") from None
     return kept
 
 
-def _put(path: Path, text: str, mode: int) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.unlink(missing_ok=True)
+def _now(file: Path) -> str:
+    """Its text, empty when there is no file. Raises ConfigError."""
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        return read_text(file)
+    except FileNotFoundError:
+        return ""
 
 
 def _proved(file: Path, before: str, after: str, name: str) -> Profile:

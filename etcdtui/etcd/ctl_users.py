@@ -1,4 +1,4 @@
-"""Users and roles by way of etcdctl: not offered, for a user could not be used on that way either."""
+"""Users and roles by way of etcdctl: not offered; they are looked after where etcd itself is reached."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ class CtlUsers:
 
 
 def _refuse(*_args: object) -> NoReturn:
-    # A password would have to be given to a process on the host, where others may see it.
     raise Refused(
         "users cannot be looked after by way of etcdctl", "allow forwarding, so that etcd is reached"
     )

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from etcdtui.errors import StoreError
+from etcdtui.files import replace_file
 from etcdtui.model.text import clean
 from etcdtui.ops import owner
 from etcdtui.ops.audit import sync_directory, who, without_secrets
@@ -198,16 +197,7 @@ class PlanStore:
         path = self._path(entry.id)
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=".plan.", dir=self.directory)
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                    json.dump(entry.to_json(), stream)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            replace_file(path, json.dumps(entry.to_json()))
             sync_directory(self.directory)
         except OSError as error:
             raise _error(path, "cannot be written", error) from error

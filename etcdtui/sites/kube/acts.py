@@ -150,18 +150,16 @@ class KubeActs(KubeBase):
         pod = self.link().pods().get(node)
         if pod is None:
             raise NodeError(f"{node}: there is no such pod")
-        # Bound to this very pod: the one that takes its place must not be deleted by a repetition.
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": pod["metadata"]["uid"]},
-            **options,
-        }
+        self._delete_one(node, self._pod_path(node), pod["metadata"]["uid"], **options)
+
+    def _delete_one(self, what: str, path: str, uid: str, **options: Any) -> None:
+        """Bound to this very object: the one that takes its place must not be deleted by a repetition."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, **options}
         try:
-            self.link().api.delete(self._pod_path(node), body)
+            self.link().api.delete(path, body)
         except ApiError as error:
             if error.status not in (404, 409):
-                raise NodeError(f"{node}: {error.message}", error.hint) from None
+                raise NodeError(f"{what}: {error.message}", error.hint) from None
 
     def _pod_path(self, node: str) -> str:
         return f"{self.link().core}/pods/{node}"
@@ -220,9 +218,11 @@ class KubeActs(KubeBase):
                 link.api.patch(link.set_path, body)
                 break
             except ApiError as error:
+                if error.status != 409 or not left:
+                    raise
                 now = link.api.get(link.set_path)["metadata"]
                 # The generation counts changes of what is wanted, not of the status.
-                if error.status != 409 or not left or now["generation"] != read["generation"]:
+                if now["generation"] != read["generation"]:
                     raise
                 read = now
         link.touch()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from etcdtui.errors import NodeError, NotOffered
 from etcdtui.sites.kube.acts import MARGIN
-from etcdtui.sites.kube.api import ApiError
 from etcdtui.sites.kube.base import short_call
 from etcdtui.sites.kube.releases import KubeReleases
 from etcdtui.sites.kube.sets import EtcdSet
@@ -54,7 +53,7 @@ class KubeEmptying(KubeReleases):
         if (etcd.claims and marks and not old) or (not etcd.claims and marks.get(node) != before):
             return f"{node}: its volume is a new one already"
         for name, uid in old.items():
-            self._delete_claim(node, name, uid)
+            self._delete_one(f"{node}: claim {name}", self._claim_path(name), uid)
         if pod is not None:
             self._delete(node)
         self._await_made(etcd, node, before, old)
@@ -75,14 +74,6 @@ class KubeEmptying(KubeReleases):
         path = f"{self.link().core}/persistentvolumeclaims"
         items = self.link().api.get(path)["items"]
         return {claim["metadata"]["name"]: claim["metadata"]["uid"] for claim in items}
-
-    def _delete_claim(self, node: str, name: str, uid: str) -> None:
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
-        try:
-            self.link().api.delete(self._claim_path(name), body)
-        except ApiError as error:
-            if error.status not in (404, 409):
-                raise NodeError(f"{node}: claim {name}: {error.message}", error.hint) from None
 
     def _await_made(self, etcd: EtcdSet, node: str, before: str, old: Mapping[str, str]) -> None:
         deadline = time.monotonic() + etcd.grace + MARGIN + MADE

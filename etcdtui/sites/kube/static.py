@@ -67,13 +67,14 @@ class StaticPicture(Picture):
 
     def sentence(self) -> str:
         """``etcd: 3 pods, 3 ready``."""
-        ready = sum(pod_state(pod, self.etcd.container).ready for pod in self.pods.values())
-        return f"{self.etcd.name}: {plural(len(self.pods), 'pod')}, {ready} ready"
+        return f"{self.etcd.name}: {plural(len(self.pods), 'pod')}, {self._ready()} ready"
 
     def note(self) -> str:
         """The whole in a few words."""
-        ready = sum(pod_state(pod, self.etcd.container).ready for pod in self.pods.values())
-        return f"{self.etcd.namespace} {ready}/{len(self.pods)} static pods ready"
+        return f"{self.etcd.namespace} {self._ready()}/{len(self.pods)} static pods ready"
+
+    def _ready(self) -> int:
+        return sum(pod_state(pod, self.etcd.container).ready for pod in self.pods.values())
 
 
 def read_static(namespace: str, pods: Mapping[str, Json]) -> StaticSet:

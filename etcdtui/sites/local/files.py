@@ -6,13 +6,13 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from etcdtui.errors import SiteError
+from etcdtui.files import replace_file
 
 LOCK_FILE = ".lock"
 
@@ -27,19 +27,7 @@ def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = False) -
         SiteError: it cannot be written; the message names the file.
     """
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(value, stream, indent=2)
-                stream.write("\n")
-                if durable:
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
+        replace_file(path, json.dumps(value, indent=2) + "\n", durable=durable)
     except OSError as error:
         raise SiteError(f"{path}: cannot be written: {error.strerror}") from None
 
