@@ -5,18 +5,18 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools pictures pictures-hosts pictures-kube pictures-bringup clean
+.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools compiled pictures pictures-hosts pictures-kube pictures-bringup clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
 
 # Most tests wait for elections: three of them at a time keep two cores busy.
 JOBS ?= 3
-test: $(DEV) tools
+test: $(DEV) tools compiled
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not hosts and not kube"
 
 # On real hosts under systemd and on a real Kubernetes: root, Debian 12 and some minutes to build them once.
-test-labs: $(DEV) tools lab-hosts lab-kube
+test-labs: $(DEV) tools compiled lab-hosts lab-kube
 	$(BIN)/python -m pytest -m hosts
 	$(BIN)/python -m pytest -m kube -n $(JOBS) --dist loadfile
 
@@ -28,7 +28,7 @@ lint: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(DEV) tools
+bench: $(DEV) tools compiled
 	$(BIN)/python -m bench
 
 # Every operation under a writer, its console and nodes killed at every point: make chaos SEED=7 SHARE=0.2
@@ -37,7 +37,7 @@ bench: $(DEV) tools
 SEED ?= 1
 SHARE ?= 1.0
 SITE ?= local
-chaos: $(DEV) tools
+chaos: $(DEV) tools compiled
 	$(BIN)/python -m tests.chaos --site $(SITE) --seed $(SEED) --share $(SHARE) --jobs $(JOBS)
 
 # The jump host and three nodes under systemd that tests/labs/hosts boots: needs root and Debian, about a minute.
@@ -67,6 +67,10 @@ pictures-bringup: $(DEV) lab-hosts lab-kube
 # Debian's etcd 3.4 beside PyPI's 3.5, unpacked into .cache without touching the system.
 tools:
 	@sh tests/support/debian-etcd.sh
+
+# Hundreds of consoles are started: none of them should compile everything anew where bytecode is not written.
+compiled: $(DEV)
+	@$(BIN)/python -m compileall -q etcdtui tests
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'

@@ -64,6 +64,8 @@ class Field:
     """For `Kind.CHOICE`."""
     beside: str = ""
     """Name of the field without which this one means nothing."""
+    offered: Callable[[Site], bool] | None = None
+    """Whether a site has what it is about; a form leaves it out elsewhere. None for every site."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def prompts(action: Action, request: Request, typed: Mapping[str, str] | None = 
             field.choices(request) if field.choices else (),
         )
         for field in action.fields
+        if field.offered is None or field.offered(request.site)
     )
 
 

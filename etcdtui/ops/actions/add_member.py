@@ -13,7 +13,7 @@ from etcdtui.ops import members
 from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.membership import refusal
 from etcdtui.ops.plan import Plan
-from etcdtui.sites.base import NewNode, Placing
+from etcdtui.sites.base import NewNode, Placing, Site
 
 
 def plan(request: Request) -> Plan:
@@ -145,6 +145,10 @@ def _no_way_back(learner: bool) -> str:
     return "once added it must be started: undoing needs the quorum that it counts for"
 
 
+def _places(site: Site) -> bool:
+    return isinstance(site, Placing)
+
+
 ACTION = Action(
     id="add-member",
     title="Add a member",
@@ -174,12 +178,14 @@ ACTION = Action(
             kind=Kind.CHOICE,
             help="a host of the profile that has no member; empty for the next one",
             choices=_free,
+            offered=_places,
         ),
         Field(
             name="name",
             label="Name",
             kind=Kind.TEXT,
             help="the --name of the member: on a host as those of its siblings unless given",
+            offered=_places,
         ),
     ),
     group="members",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import paramiko
+from paramiko.agent import AgentSSH
 from paramiko.pkey import UnknownKeyType
 from paramiko.ssh_exception import (
     AuthenticationException,
@@ -20,6 +22,8 @@ from etcdtui.model.text import clean
 from etcdtui.sites.ssh.hop import Hop
 from etcdtui.sites.ssh.secrets import Secrets
 
+AGENT_TIMEOUT = 5.0
+"""Seconds an agent may take to list its keys."""
 TRIES = 3
 """Passwords a person may try on one connection, ssh's NumberOfPasswordPrompts."""
 
@@ -131,13 +135,33 @@ def _unlock(file: Path, hop: Hop, secrets: Secrets) -> Any:
 def _agent_keys(hop: Hop) -> list[Any]:
     import os
 
-    if hop.agent and hop.agent not in ("SSH_AUTH_SOCK", os.environ.get("SSH_AUTH_SOCK", "")):
-        # paramiko knows the environment's agent alone.
-        return []
     try:
+        if hop.agent and hop.agent not in ("SSH_AUTH_SOCK", os.environ.get("SSH_AUTH_SOCK", "")):
+            return list(_AgentAt(hop.agent).get_keys())
         return list(paramiko.Agent().get_keys())
     except (SSHException, OSError):
         return []
+
+
+class _AgentAt(AgentSSH):  # type: ignore[misc]  # paramiko has no types
+    """An agent on a socket of its own (ssh's IdentityAgent): paramiko asks the environment's alone.
+
+    Raises:
+        OSError, SSHException: nothing answers there.
+    """
+
+    def __init__(self, socket_path: str) -> None:
+        super().__init__()
+        conn = socket.socket(socket.AF_UNIX)
+        try:
+            conn.settimeout(AGENT_TIMEOUT)
+            conn.connect(socket_path)
+            self._connect(conn)
+        except BaseException:
+            conn.close()
+            raise
+        # A signature may wait for a person's touch.
+        conn.settimeout(None)
 
 
 def _public(file: Path) -> str:

@@ -53,6 +53,8 @@ class Hop:
     """The name the host key is filed under instead of `host`."""
     strict: bool = False
     """Whether an unknown host key is refused without asking."""
+    accept_new: bool = False
+    """Whether an unknown host key is accepted without asking; a changed one never is."""
     hash_known_hosts: bool = False
     proxy_command: str = ""
     connect_timeout: float = CONNECT_TIMEOUT

@@ -24,6 +24,8 @@ from etcdtui.sites.ssh.words import describe
 
 DEEP_EVERY = 120.0
 """Seconds between two looks that find out anew how etcd is run, as root where possible: sudo logs each."""
+DEEP_SOON = 5.0
+"""The same once its process came or went, as another console may be at work; then twice as long each time."""
 LOOK_TIMEOUT = 4.0
 DEEP_TIMEOUT = 15.0
 """Seconds the finding out may take: an overloaded host is slow, and there it is needed most."""
@@ -56,6 +58,8 @@ class Host:
         self._watch: Watch | None = None
         self._failure = ("", "")
         self._deep = float("-inf")
+        self._turned = float("-inf")
+        """When its process was last seen to come or go."""
         self._lock = threading.Lock()
 
     def answered(self, trouble: str = "") -> None:
@@ -80,7 +84,7 @@ class Host:
         with self._lock:
             try:
                 now = time.monotonic()
-                if deep or not self.detected or now - self._deep > DEEP_EVERY:
+                if deep or not self.detected or now - self._deep > self._deep_every(now):
                     self._look = self._look_deep(timeout)
                     self._deep, self.detected = now, True
                 else:
@@ -88,12 +92,18 @@ class Host:
                     self._look = self._once(self.facts, timeout, deep=False)
                     if before is not None:
                         _keep_hidden(before, self._look)
+                        if bool(before.processes) != bool(self._look.processes):
+                            self._turned = now
                     if self._moved(self._look):
                         self._look = self._look_deep(timeout)
             except OutcomeUnknown as error:
                 ending = error.message.rpartition("`")[2]
                 raise SiteError(f"{self.name}: a look at it{ending}") from None
             return self._look
+
+    def _deep_every(self, now: float) -> float:
+        """Seconds: short when something has just happened there, longer the longer that is ago."""
+        return min(DEEP_EVERY, max(DEEP_SOON, now - self._turned))
 
     def _moved(self, look: Look) -> bool:
         """Whether a process is there that was not there when the settings were read."""

@@ -75,7 +75,7 @@ def verify(hop: Hop, kind: str, blob: bytes, asker: Asker) -> None:
     where = clean(hop.label if hop.host == hop.name else f"{hop.label} ({hop.host})")
     if hop.strict:
         raise SiteError(f"{where}: its host key {shown} is not known, and StrictHostKeyChecking is on")
-    if not asker.confirm_host_key(where, shown):
+    if not hop.accept_new and not asker.confirm_host_key(where, shown):
         raise SiteError(
             f"{where}: its host key {shown} is not known and was not accepted",
             f"compare it, then `ssh {clean(hop.name)}` once, or accept it in the console",

@@ -113,8 +113,10 @@ class Resolver:
                 *shlex.split(_text(options, "globalknownhostsfile") or " ".join(_GLOBAL)),
             )
         strict = said.strict if said.strict is not None else default.strict
+        accept_new = False
         if strict is None:
-            strict = _text(options, "stricthostkeychecking").lower() in ("yes", "true")
+            word = _text(options, "stricthostkeychecking").lower()
+            strict, accept_new = word in ("yes", "true"), word in ("accept-new", "no", "off", "false")
         return Hop(
             name=last.host, host=host, port=port, user=user,
             identity_files=keys,
@@ -126,7 +128,7 @@ class Resolver:
             agent=paths((_text(options, "identityagent"),))[0],
             known_hosts=paths(known),
             key_alias=_text(options, "hostkeyalias"),
-            strict=strict,
+            strict=strict, accept_new=accept_new,
             hash_known_hosts=_text(options, "hashknownhosts").lower() == "yes",
             connect_timeout=said.connect_timeout or default.connect_timeout
             or _seconds(options, "connecttimeout") or CONNECT_TIMEOUT,

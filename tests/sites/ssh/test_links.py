@@ -121,9 +121,12 @@ def test_an_agent_and_a_certificate_are_used(
             ["ssh-add", "-q", str(key)], check=True, env={**os.environ, "SSH_AUTH_SOCK": str(sock)}
         )
         file = known(tmp_path / "known", servers[0])
-        link = linked(replace(hop(servers[0], tmp_path / "none", file), agent=""))
-        link.transport(10)
-        close(link)
+        for named in ("", str(sock)):
+            if named:
+                monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "another"))
+            link = linked(replace(hop(servers[0], tmp_path / "none", file), agent=named))
+            link.transport(10)
+            close(link)
     finally:
         agent.terminate()
         agent.wait(5)
@@ -165,6 +168,13 @@ def test_an_unknown_host_key_is_shown_and_written_only_when_accepted(
         link.transport(10)
     close(link)
     assert not strict.asked
+
+    unasked = replace(asked, accept_new=True, known_hosts=(str(tmp_path / "unasked"),))
+    link = linked(unasked, asker=refusing)
+    link.transport(10)
+    close(link)
+    assert len(refusing.asked) == 1
+    assert len(entries(unasked.known_hosts, unasked.key_name)) == 1
 
     for hashed in (True, False):
         link = linked(replace(asked, hash_known_hosts=hashed), asker=(accepting := Person(accept=True)))

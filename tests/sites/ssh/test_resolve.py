@@ -32,9 +32,11 @@ Host web-db !web-2
     Port 2222
 Host inner
     HostName 10.0.0.9
+    StrictHostKeyChecking accept-new
     ProxyJump ops@edge:2201,mid
 Host commanded
     ProxyCommand nc -x proxy %h %p
+    StrictHostKeyChecking no
 Host *
     User everyone
     HashKnownHosts yes
@@ -77,6 +79,7 @@ def test_a_hop_is_what_openssh_makes_of_it(config: Path, word: str) -> None:
         theirs["user"][0],
     )
     assert hop.strict == (theirs["stricthostkeychecking"][0] == "true")
+    assert hop.accept_new == (theirs["stricthostkeychecking"][0] in ("accept-new", "false"))
     assert hop.identities_only == (theirs["identitiesonly"][0] == "yes")
     assert hop.hash_known_hosts == (theirs["hashknownhosts"][0] == "yes")
     home = str(Path.home())
