@@ -8,11 +8,10 @@ import time
 from etcdtui.errors import EtcdError, NotPermitted, Refused, Unreachable
 from etcdtui.etcd.api import EtcdWriter
 from etcdtui.model.cluster import ClusterSnapshot
-from etcdtui.model.quorum import is_healthy_voter
-from etcdtui.model.space import Space, space_of, spaces
+from etcdtui.model.space import Space, space_of, spaces, successor
 from etcdtui.model.text import clean, si_bytes
 from etcdtui.ops.context import Context
-from etcdtui.ops.executors import executor, tell
+from etcdtui.ops.executors import EXECUTORS, executor, tell
 from etcdtui.ops.guards import _Answer, guard
 from etcdtui.ops.holder import candidates
 from etcdtui.ops.plan import Args
@@ -20,6 +19,7 @@ from etcdtui.ops.verify import VERIFICATIONS, Look, verification
 
 CALL = 8.0
 """Seconds one small call may take; etcd itself gives up after 5 s and two elections."""
+FRESH = 6.0
 COMPACT_TIMEOUT = 600.0
 """Seconds of a compaction that waits until the database has carried it out."""
 DEFRAG_TIMEOUT = 900.0
@@ -86,9 +86,14 @@ def _revision_exists(args: Args, snapshot: ClusterSnapshot) -> _Answer:
 
 @executor("member.defrag")
 def _defrag(args: Args, context: Context) -> str:
-    """Args: ``member`` (ID)."""
+    """Args: ``member`` (ID); one that has come to lead meanwhile gives its leadership away first."""
+    snapshot = context.fresh(FRESH)
+    name = clean(snapshot.label(args["member"]))
+    heir = successor(snapshot, ()) if snapshot.leader_id == args["member"] else None
+    if heir is not None:
+        tell(f"{name} has come to lead: its leadership moves to {clean(heir.name)}")
+        EXECUTORS["leader.move"]({"from": args["member"], "target": heir.member_id}, context)
     api = context.writer(args["member"])
-    name = clean(context.snapshot().label(args["member"]))
     before = space_of(api.status(CALL))
     tell(f"{name} rewrites its {si_bytes(before.size)}")
     began = time.monotonic()
@@ -114,9 +119,11 @@ def _defrag_target(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     if len(snapshot.voters) == 1:
         text = f"{name} is the only voter: nothing is read or written while its file is rewritten"
         return _Answer(False, f"{text}, {about(space_of(row.reading.status))}", True)
-    others = [r for r in snapshot.voters if r.key != row.key and is_healthy_voter(snapshot, r)]
-    if snapshot.leader_id == args["member"] and others:
-        return _Answer(False, f"{name} leads: move leadership away first", True)
+    if snapshot.leader_id == args["member"]:
+        heir = successor(snapshot, ())
+        if heir is None:
+            return _Answer(False, f"{name} leads, and no other voter is healthy: nobody can take over", True)
+        return _Answer(True, f"{name} leads: its leadership moves to {clean(heir.name)} first")
     return _Answer(True, f"{name} does not lead: the others serve while its file is rewritten")
 
 
