@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from random import Random
 
 from tests.chaos.choosing import at_a_time, trials
 from tests.chaos.stage import staged
-from tests.chaos.trial import Fault, Outcome, Staging
+from tests.chaos.trial import Fault, Outcome, Point, Staging
+
+KEPT = "write every outcome there too, a line each as it comes; with --jobs what is there is not tried again"
 
 
 def main() -> int:
@@ -27,7 +30,8 @@ def main() -> int:
     parser.add_argument("--sizes", default="3,5", help="sizes of the cluster; in a lab 3")
     parser.add_argument("--versions", default="3.4,3.5", help="versions of etcd")
     parser.add_argument("--jobs", type=int, default=1, help="trials at a time, on local nodes only")
-    parser.add_argument("--json", metavar="FILE", help="write every outcome there too")
+    parser.add_argument("--minutes", type=float, default=600.0, help="with --jobs: begin none after these")
+    parser.add_argument("--json", metavar="FILE", help=KEPT)
     args = parser.parse_args()
     with staging_of(args) as staging:
         return carry_out(args, staging)
@@ -55,10 +59,15 @@ def staging_of(args: argparse.Namespace) -> Iterator[Staging]:
 
 def carry_out(args: argparse.Namespace, staging: Staging) -> int:
     """Run them all, a line each; 1 when one of them found something."""
-    began, found = time.monotonic(), []
+    began, keep = time.monotonic(), Path(args.json or os.devnull)
     several = args.jobs > 1 and args.site == "local"
-    for outcome in at_a_time(args) if several else trials(args, staging):
+    found = _kept(keep) if several else []
+    if not several:
+        keep.write_text("")
+    for outcome in at_a_time(args, tuple(found)) if several else trials(args, staging):
         found.append(outcome)
+        with keep.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(outcome)) + "\n")
         sign = "ok  " if outcome.ok else "FAIL"
         told = outcome.problem or outcome.settled
         if not outcome.ok and outcome.history:
@@ -69,9 +78,17 @@ def carry_out(args: argparse.Namespace, staging: Staging) -> int:
         )
     print(table(found))
     print(f"seed {args.seed}, {len(found)} trials in {(time.monotonic() - began) / 60:.1f} min")
-    if args.json:
-        Path(args.json).write_text(json.dumps([asdict(o) for o in found], indent=1))
     return 0 if all(o.ok for o in found) else 1
+
+
+def _kept(file: Path) -> list[Outcome]:
+    """What an earlier run wrote."""
+    if not file.is_file():
+        return []
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    return [
+        Outcome(**{**o, "point": Point(**{**o["point"], "fault": Fault(o["point"]["fault"])})}) for o in kept
+    ]
 
 
 def table(found: list[Outcome]) -> str:

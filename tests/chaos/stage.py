@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from etcdtui.errors import SiteError
-from etcdtui.model.cluster import Node
-from etcdtui.sites.base import HasNodes, Site
+from etcdtui.model.cluster import Node, RunState
+from etcdtui.sites.base import HasNodes, Logged, Site
 from etcdtui.sites.local.demo import open_demo
 from tests.cli.command import Cli
 from tests.sites.local.support import QUICK, wait_until
@@ -194,12 +194,25 @@ class Stage:
             return []
         return [json.loads(line) for line in raw.splitlines(keepends=True) if line.endswith(b"\n")]
 
+    def last_words(self) -> list[str]:
+        """How each node is, and the end of its log where it does not run."""
+        found = []
+        for node in self.site.nodes():
+            found.append(f"{node.name} {node.run_state} {node.detail}")
+            if node.run_state is not RunState.RUNNING and isinstance(self.site, Logged):
+                with contextlib.suppress(SiteError):
+                    found += self.site.log_tail(node.name, 6)
+        return found
+
     def await_line(self, process: subprocess.Popen[str], phase: str, step: int, skip: int = 0) -> bool:
         """Until a console has written that line (steps count from 1); False when it ended before."""
-        deadline = time.monotonic() + CONSOLE_TIMEOUT
+        deadline, size = time.monotonic() + CONSOLE_TIMEOUT, -1
         while time.monotonic() < deadline:
-            ended = process.poll() is not None
-            if any(x["phase"] == phase and x["step"] == step for x in self.audit_lines()[skip:]):
+            ended, before = process.poll() is not None, size
+            size = self.cli.audit.stat().st_size if self.cli.audit.exists() else 0
+            if size != before and any(
+                x["phase"] == phase and x["step"] == step for x in self.audit_lines()[skip:]
+            ):
                 return True
             if ended:
                 return False
@@ -243,4 +256,4 @@ def writing(stage: Stage) -> Writer:
     def current() -> list[str]:
         return stage.urls() or [n.client_urls[0] for n in stage.site.nodes()]
 
-    return Writer(current(), current=current, reach=stage.site.dial)
+    return Writer(current(), current=current, reach=stage.site.dial, pause=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.chaos.operations import Operation
 from tests.chaos.stage import Stage, staged, writing
@@ -131,6 +133,8 @@ def attempt(
                 _judge(stage, operation, writer, outcome)
         except (AssertionError, TimeoutError) as error:
             outcome.problem = outcome.problem or f"{type(error).__name__}: {error}"
+        if not outcome.ok:
+            outcome.history += stage.last_words()
     return outcome
 
 
@@ -177,9 +181,10 @@ def _later(call: Callable[..., object], *args: object) -> None:
 
 def _acted_on(stage: Stage, step: int) -> str:
     """The node a step names, or the nearest step that names one; any node where none does."""
-    stored = sorted((stage.cli.root / "state" / "etcdtui" / "plans").glob("*.json"))
     names = [node.name for node in stage.site.nodes()]
-    if stored:
+    stored = sorted((stage.cli.root / "state" / "etcdtui" / "plans").glob("*.json"))
+    with contextlib.suppress(FileNotFoundError, IndexError):
+        # A plan that ends meanwhile takes its file along.
         steps = json.loads(stored[-1].read_text())["plan"]["steps"]
         order = sorted(range(len(steps)), key=lambda i: abs(i - (step - 1)))
         for index in order:
@@ -203,7 +208,7 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
         return code, told
 
     for _ in range(ROUNDS):
-        left = stage.cli.json("plans", stage.profile, "-o", "json")
+        left = _unfinished(stage)
         if not left:
             ended = any(x["phase"] == "end" and x["step"] == x["total"] for x in stage.audit_lines())
             outcome.settled = outcome.settled or ("done" if ended else "not begun")
@@ -218,11 +223,21 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
             code, said = run(how, left[0]["id"])
         if code == 0:
             outcome.settled = {"finish": "finished", "undo": "undone"}[how]
+        elif code == 3 and "the cluster has its quorum" in said:
+            # What was to be recovered from is over: nothing is left to be done.
+            if stage.run("forget", left[0]["id"], stage.profile)[0] == 0:
+                outcome.settled = "undone"
         elif code in (1, 3):
             # What a person does then: bring back what is down, and go on.
             run("start-all")
-    if stage.cli.json("plans", stage.profile, "-o", "json"):
+    if _unfinished(stage):
         outcome.problem = f"still unfinished after {ROUNDS} launches: {said}"
+
+
+def _unfinished(stage: Stage) -> list[dict[str, Any]]:
+    """What a launch would offer; where nothing at all is kept it need not be asked."""
+    kept = any((stage.cli.root / "state" / "etcdtui" / "plans").glob("*.json"))
+    return list(stage.cli.json("plans", stage.profile, "-o", "json")) if kept else []
 
 
 def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
