@@ -38,7 +38,7 @@ SEED ?= 1
 SHARE ?= 1.0
 SITE ?= local
 chaos: $(DEV) tools compiled
-	$(BIN)/python -m tests.chaos --site $(SITE) --seed $(SEED) --share $(SHARE) --jobs $(JOBS)
+	$(BIN)/python -m tests.chaos --site $(SITE) --seed $(SEED) --share $(SHARE) --jobs $(JOBS) $(MORE)
 
 # The jump host and three nodes under systemd that tests/labs/hosts boots: needs root and Debian, about a minute.
 lab-hosts: $(DEV)
