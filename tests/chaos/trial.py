@@ -200,7 +200,7 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
         wait_until(
             lambda: all(str(n.run_state) not in hurt for n in stage.site.nodes()), "mended", FROZEN + 25
         )
-    said = ""
+    said, nothing, code = "", False, 0
 
     def run(*words: str) -> tuple[int, str]:
         code, told = stage.run(*words, stage.profile, "--yes")
@@ -218,19 +218,19 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
         if code == -1:
             outcome.problem = f"{how} hangs"
             return
+        nothing = nothing or (code == 2 and "nothing of" in said)
         if code == 2:
             how = "undo" if how == "finish" else "finish"
             code, said = run(how, left[0]["id"])
         if code == 0:
             outcome.settled = {"finish": "finished", "undo": "undone"}[how]
-        elif code == 3 and "the cluster has its quorum" in said:
-            # What was to be recovered from is over: nothing is left to be done.
-            if stage.run("forget", left[0]["id"], stage.profile)[0] == 0:
-                outcome.settled = "undone"
         elif code in (1, 3):
             # What a person does then: bring back what is down, and go on.
             run("start-all")
-    if _unfinished(stage):
+    if nothing and code == 3 and stage.run("forget", left[0]["id"], stage.profile)[0] == 0:
+        # Nothing was done yet and it is refused for good, such as a recovery whose quorum came back.
+        outcome.settled = "undone"
+    elif _unfinished(stage):
         outcome.problem = f"still unfinished after {ROUNDS} launches: {said}"
 
 
