@@ -20,8 +20,9 @@ from etcdtui.errors import SiteError
 KILL = signal.SIGKILL
 # Programs that end by these ended as they should, says systemd (systemd.service, SuccessExitStatus=).
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
-# Children are kept for the life of this process, so that each is reaped whoever asks for it.
-_children: list[subprocess.Popen[bytes]] = []
+# Children are kept for the life of this process, so that each is reaped whoever asks for it; with when they
+# were created, for a pid is given to somebody else one day.
+_children: list[tuple[subprocess.Popen[bytes], float]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,10 @@ def spawn(argv: Sequence[str], log: Path, data_dir: Path) -> tuple[subprocess.Po
             close_fds=True,
             start_new_session=True,
         )
-    _children.append(child)
     # It cannot be gone: a child that ended stays a zombie until it is reaped, and nobody else reaps it.
-    return child, psutil.Process(child.pid).create_time()
+    created = psutil.Process(child.pid).create_time()
+    _children.append((child, created))
+    return child, created
 
 
 def find(run: Run, data_dir: Path) -> psutil.Process | None:
@@ -130,8 +132,9 @@ def exit_code(run: Run) -> int | None:
     """How the run ended, None when that is not known or it has not ended."""
     if run.exit_code is not None:
         return run.exit_code
-    # The latest child with that pid: the kernel may have given the same pid to two of ours in turn.
-    child = next((child for child in reversed(_children) if child.pid == run.pid), None)
+    # A pid alone does not do: somebody else's etcd may have that of a child of ours that ended long ago.
+    wanted = (run.pid, run.created)
+    child = next((child for child, created in _children if (child.pid, created) == wanted), None)
     return child.poll() if child is not None else None
 
 
@@ -167,7 +170,7 @@ def lives(process: psutil.Process) -> bool:
     A killed process is a zombie at once, but until its last thread has ended it holds its ports and
     its parent cannot learn how it ended.
     """
-    child = next((child for child in reversed(_children) if child.pid == process.pid), None)
+    child = next((child for child, _ in reversed(_children) if child.pid == process.pid), None)
     if child is not None and child.poll() is None:
         return True
     try:

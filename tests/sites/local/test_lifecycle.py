@@ -190,6 +190,14 @@ def test_recycled_pid_is_not_taken_for_ours(tmp_path: Path) -> None:
         stranger.kill()
 
 
+def test_a_child_that_ended_does_not_speak_for_a_later_process_of_its_pid(tmp_path: Path) -> None:
+    """An etcd started by another console may get that pid: it must not count as ended."""
+    child, created = process.spawn(["false"], tmp_path / "n1.log", tmp_path / "n1")
+    child.wait(10)
+    assert process.exit_code(process.Run(child.pid, created, "3.5.1", 0)) == 1
+    assert process.exit_code(process.Run(child.pid, created + 60, "3.5.1", 0)) is None
+
+
 def test_a_clock_that_was_set_does_not_lose_the_process(tmp_path: Path) -> None:
     """The creation time shifts with the clock; the command line still tells whose process it is."""
     with demo(tmp_path, 1) as site:
