@@ -244,6 +244,10 @@ def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
     """Nodes that were hurt, or stopped by intent, run again before the count."""
     back = operation.shrinks_to_one and outcome.settled in ("undone", "not begun")
     hurt = outcome.point.fault not in (Fault.NONE, Fault.CONSOLE)
+    if operation.shrinks_to_one and hurt and not back:
+        # The one that is left may have been killed in the very last step.
+        code, said = stage.run("start", str(stage.notes["survivor"]), stage.profile, "--yes")
+        outcome.history.append(f"start: {code} {said}".strip())
     if operation.stops or back or (hurt and not operation.shrinks_to_one):
         code, said = stage.run("start-all", stage.profile, "--yes")
         outcome.history.append(f"start-all: {code} {said}".strip())
