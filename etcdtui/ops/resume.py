@@ -17,6 +17,8 @@ from etcdtui.ops import guards, verify
 from etcdtui.ops.plan import Args, Plan, Step
 from etcdtui.ops.store import Entry, Mark, PlanStore
 
+_ONLY_LOOKS = ("wait", "snapshot.check", "hash.compare", "keys.count")
+"""Steps that change nothing."""
 _ABOUT_THE_NODE = ("node-running", "node-stopped", "no-member")
 """Guards about what a step is to change: a step that may have happened already must not fail on them."""
 
@@ -118,7 +120,7 @@ def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Pl
     if steps:
         steps = [*_started_again(left, snapshot), *steps]
     if not steps:
-        raise UsageError(f"nothing remains of {clean(plan.title)!r}", f"etcdtui plans forget {left.id}")
+        raise UsageError(f"nothing remains of {clean(plan.title)!r}", f"etcdtui forget {left.id}")
     gone = guards.removed_by((*left.done, *happened))
     return replace(
         plan,
@@ -158,9 +160,11 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
     kept = [clean(step.title) for step in did if step.undo is None and step.verb != "wait"]
     plan = left.entry.plan
     if not steps:
+        if all(step.verb in _ONLY_LOOKS for step in did):
+            raise UsageError("nothing was changed yet", f"etcdtui forget {left.id}, or finish it")
         raise UsageError(
-            f"nothing of {clean(plan.title)!r} can be taken back" if did else "nothing was done yet",
-            f"etcdtui plans finish {left.id}, or forget it",
+            f"nothing of {clean(plan.title)!r} can be taken back",
+            f"etcdtui finish {left.id}, or etcdtui forget {left.id}",
         )
     consequences = [f"takes back: {', '.join(clean(s.title) for s in steps)}"]
     if kept:

@@ -24,6 +24,8 @@ FROZEN = 6.0
 """Seconds a frozen node stands still."""
 ELECTION = 3.0
 """Seconds without an acknowledged write that an election may explain; longer counts as without quorum."""
+NOTHING = ("nothing of", "nothing was changed yet")
+"""What a console says that cannot undo a plan because there is nothing to take back."""
 ROUNDS = 4
 """How often the next launch may be needed before a trial counts as stuck."""
 
@@ -218,7 +220,7 @@ def _settle(stage: Stage, point: Point, outcome: Outcome, random: Random) -> Non
         if code == -1:
             outcome.problem = f"{how} hangs"
             return
-        nothing = nothing or (code == 2 and "nothing of" in said)
+        nothing = nothing or (code == 2 and any(words in said for words in NOTHING))
         if code == 2:
             how = "undo" if how == "finish" else "finish"
             code, said = run(how, left[0]["id"])

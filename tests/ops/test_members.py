@@ -169,6 +169,23 @@ def test_what_takes_back_several_steps_stands_once_in_an_undo() -> None:
     assert verbs(back) == ["member.remove n51", "node.retire n51"]
 
 
+def test_where_nothing_can_be_taken_back_it_is_said_what_to_type() -> None:
+    plan = make("add-member", world(3))
+    assert [step.verb for step in plan.steps[:2]] == ["wait", "member.add"]
+    for begun in (Mark.PENDING, Mark.BEGUN):
+        states = (StepState(begun), *[StepState()] * (len(plan.steps) - 1))
+        left = Unfinished(Entry(plan, states, "lab", "paper", owner.current(), {}, ""), "")
+        with pytest.raises(UsageError, match="nothing was changed yet") as caught:
+            resume.undo_plan(left, world(3), "p2")
+        assert caught.value.hint == f"etcdtui forget {left.id}, or finish it"
+    gone = make("remove-member", world(3), "n3")
+    states = (StepState(Mark.DONE), StepState(Mark.BEGUN), *[StepState()] * (len(gone.steps) - 2))
+    left = Unfinished(Entry(gone, states, "lab", "paper", owner.current(), {}, ""), "")
+    with pytest.raises(UsageError, match=r"nothing of 'remove n3' can be taken back") as caught:
+        resume.undo_plan(left, world(3), "p2")
+    assert caught.value.hint == f"etcdtui finish {left.id}, or etcdtui forget {left.id}"
+
+
 def test_a_removal_that_happened_does_not_stop_what_remains() -> None:
     plan = make("remove-member", world(3), "n3")
     states = (StepState(Mark.DONE), StepState(Mark.BEGUN), *[StepState()] * 2)
