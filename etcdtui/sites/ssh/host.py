@@ -31,6 +31,8 @@ DEEP_TIMEOUT = 15.0
 """Seconds the finding out may take: an overloaded host is slow, and there it is needed most."""
 LASTING = 5.0
 """Seconds a running etcd may be silent before that is said of its node: it may be starting."""
+RETIRED = "retired"
+"""What is remembered of how etcd was run on a host that was given up, should it come back."""
 RECORDS = ".local/state/etcdtui"
 """Directory in the account's home on the host for the command lines of processes that were stopped."""
 
@@ -138,7 +140,7 @@ class Host:
         if not look.processes and not self.stated.states() and facts.runs is not Runs.STATIC_POD:
             # What was stopped from here is known better than what a unit that never ran would be.
             facts = self._recorded(facts)
-        self.facts = facts
+        self.facts = Facts() if self._given_up(look, facts) else facts
         self.spare = self._is_spare(look)
         return look
 
@@ -151,10 +153,21 @@ class Host:
             return False
         if facts.runs in (Runs.STATIC_POD, Runs.PROCESS) and (facts.argv or look.manifest in _THERE):
             return False
-        if not facts.data_dir:
-            return True
+        return not facts.data_dir or self._without_member(facts.data_dir)
+
+    def _given_up(self, look: Look, facts: Facts) -> bool:
+        """Whether another console gave it up: that is written down, and nothing there could start it."""
+        if look.processes or self.stated.states():
+            return False
+        if facts.runs is Runs.STATIC_POD:
+            gone = look.manifest == "absent"
+        else:
+            gone = facts.runs is Runs.PROCESS and not self.kept()
+        return gone and bool(self.kept(RETIRED)) and self._without_member(facts.data_dir)
+
+    def _without_member(self, data_dir: str) -> bool:
         # What cannot be looked into may hold a member.
-        test = ["sh", "-c", '[ -x "$(dirname "$1")" ] && [ ! -e "$1/member" ]', "sh", facts.data_dir]
+        test = ["sh", "-c", '[ -x "$(dirname "$1")" ] && [ ! -e "$1/member" ]', "sh", data_dir]
         return self.shell.can_be_root_silently() and self.shell.elevated(test).code == 0
 
     def forget(self, facts: Facts | None = None) -> None:

@@ -7,11 +7,9 @@ from typing import Any
 from etcdtui.errors import NodeError
 from etcdtui.sites.ssh import disk, probe, source
 from etcdtui.sites.ssh.facts import Facts, Runs
-from etcdtui.sites.ssh.host import Host
+from etcdtui.sites.ssh.host import RETIRED, Host
 from etcdtui.sites.ssh.source import UNITS, Source
 
-MEMO = "retired"
-"""What is remembered of how etcd was run on a host, should it come back."""
 _BACK = 'for f; do [ -e "$f" ] || [ ! -e "$f.$0" ] || mv -nT -- "$f.$0" "$f" || exit 1; done'
 
 
@@ -39,7 +37,7 @@ def retire(host: Host) -> str:
     before, ending = source.read(host), disk.stamp()
     place = disk.aside(host, f"aside-{ending}")
     files = _files(before, look.unit.get("FragmentPath", ""))
-    host.keep(MEMO, _memo(host, before, files, f"retired-{ending}"))
+    host.keep(RETIRED, _memo(host, before, files, f"retired-{ending}"))
     if before.runs is Runs.SYSTEMD:
         disk.run(host, ["systemctl", "-q", "disable", before.unit])
     disk.rename(host, files, f"retired-{ending}")
@@ -72,12 +70,12 @@ def _memo(host: Host, before: Source, files: list[str], ending: str) -> dict[str
 
 def remembers(host: Host) -> bool:
     """Whether it is known how etcd was run there before the host was given up."""
-    return bool(host.kept(MEMO))
+    return bool(host.kept(RETIRED))
 
 
 def take_back(host: Host) -> bool:
     """Set a host up as it was before it was given up; whether it was. Raises NodeError."""
-    memo = host.kept(MEMO)
+    memo = host.kept(RETIRED)
     try:
         runs = Runs(memo.get("runs", ""))
         files, ending = [str(path) for path in memo["files"]], str(memo["ending"])

@@ -12,6 +12,7 @@ from etcdtui.model.cluster import RunState
 from tests.labs.hosts.clusters import DATA, LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Seen, opened
+from tests.sites.local.support import wait_until
 from tests.support.writer import Writer
 
 pytestmark = pytest.mark.timeout(240)
@@ -45,12 +46,15 @@ def test_every_way_of_running_etcd_takes_a_member_away_and_back(
     lab: Lab, mixed: LabCluster, tmp_path: Path
 ) -> None:
     """A cluster shrinks to one and grows again, wherever etcd is a unit, a static pod or a process."""
-    with opened(lab, tmp_path) as seen:
+    with opened(lab, tmp_path / "other") as other, opened(lab, tmp_path) as seen:
         seen.settled()
+        other.settled()
         with written(seen):
             seen.done("scale", voters=1)
             (left,) = names(seen)
             assert [n.name for n in seen.session.snapshot().nodes] == [left]
+            # Another console sees that they were given up, however they were run.
+            wait_until(lambda: [n.name for n in other.session.snapshot().nodes] == [left], "given up", 30)
             seen.done("scale", voters=3)
             assert names(seen) == {"n1", "n2", "n3"}
     # A console that was not there finds all of them, and how they are started and stopped.
