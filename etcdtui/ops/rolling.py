@@ -107,9 +107,14 @@ def steps(site: Site, roll: Roll, version: str = "") -> tuple[Step, ...]:
             continue
         if not nodes.ended(node):
             made.append(_stop(site, roll, row, node, apart))
+        before = ""
         if version:
-            made.append(_switch(site, node, version))
-        made.append(_start(site, roll, row, node, apart, version))
+            if not isinstance(site, Upgradable):
+                raise UsageError(f"{site.name}: a {site.kind} site cannot switch releases")
+            before = site.node_release(node.name)
+            back = _switch_step(site, node, before, None) if before else None
+            made.append(_switch_step(site, node, version, back))
+        made.append(_start(site, roll, row, node, apart, version, before))
     return tuple(made)
 
 
@@ -189,6 +194,8 @@ def _renew(site: Site, roll: Roll, row: EndpointRow, node: Node, apart: list[int
     """Another release and a restart by one step, so that its way back is one step too."""
     before = site.node_release(node.name) if isinstance(site, Upgradable) else ""
     undo = _renew_step(site, roll, row, node, apart, before) if before and before != version else None
+    if undo is not None:
+        undo = replace(undo, guards=(_way_back(before), *undo.guards))
     step = _renew_step(site, roll, row, node, apart, version)
     settled = _settled(roll, row, node, apart, version)
     run = None if row.reading.status is not None and row.reading.status.version == version else node.run
@@ -208,18 +215,19 @@ def _renew_step(site: Site, roll: Roll, row: EndpointRow, node: Node, apart: lis
     )
 
 
-def _start(site: Site, roll: Roll, row: EndpointRow, node: Node, apart: list[int], version: str) -> Step:
+def _start(
+    site: Site, roll: Roll, row: EndpointRow, node: Node, apart: list[int], version: str, before: str
+) -> Step:
     # Only a switched release needs the node stopped again on the way back.
-    undo = _bare_stop(site, row, node, (nodes.loss([(row, node)], "stopping"),), None) if version else None
+    undo = None
+    if version:
+        guards = ((_way_back(before),) if before else ()) + (nodes.loss([(row, node)], "stopping"),)
+        undo = _bare_stop(site, row, node, guards, None)
     return _bare_start(site, node, _settled(roll, row, node, apart, version), undo, version)
 
 
-def _switch(site: Site, node: Node, version: str) -> Step:
-    if not isinstance(site, Upgradable):
-        raise UsageError(f"{site.name}: a {site.kind} site cannot switch releases")
-    before = site.node_release(node.name)
-    undo = _switch_step(site, node, before, None) if before else None
-    return _switch_step(site, node, version, undo)
+def _way_back(version: str) -> Check:
+    return Check("way-back", {"version": version})
 
 
 def _switch_step(site: Upgradable, node: Node, version: str, undo: Step | None) -> Step:

@@ -6,7 +6,7 @@ from etcdtui.errors import Refused
 from etcdtui.etcd.api import EtcdWriter
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.model.text import clean
-from etcdtui.model.upgrade import Gate, downgrade_gates, upgrade_gates
+from etcdtui.model.upgrade import Gate, downgrade_gates, lowest, minor_of, text_of, upgrade_gates
 from etcdtui.model.versions import Version, parse_version
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor
@@ -133,6 +133,27 @@ def _upgrade_gates(args: Args, snapshot: ClusterSnapshot) -> _Answer:
 def _downgrade_gates(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """What etcd's downgrade guide asks for. Args: ``version``."""
     return _gated(downgrade_gates(snapshot, _version(args)))
+
+
+@guard("way-back")
+def _way_back(args: Args, snapshot: ClusterSnapshot) -> _Answer:
+    """Whether a member may run that older version again. Args: ``version``.
+
+    Once every member runs a higher minor version the cluster follows within seconds, and etcd lets none of a
+    lower one join (``server/etcdserver/cluster_util.go``, isCompatibleWithCluster).
+    """
+    low, wanted = lowest(snapshot), _version(args)
+    silent = any(row.member is not None and not row.reading.answered for row in snapshot.rows)
+    enabled = parse_version(_downgrading(snapshot))
+    if low is None or silent or minor_of(low) <= minor_of(wanted):
+        return _Answer(True, f"the cluster takes members of etcd {clean(args['version'])} yet")
+    if enabled is not None and minor_of(enabled) == minor_of(wanted):
+        return _Answer(True, f"a downgrade to etcd {text_of(minor_of(wanted))} is enabled")
+    return _Answer(
+        False,
+        f"every member runs etcd {text_of(minor_of(low))}: the cluster has moved on and takes none of "
+        f"{clean(args['version'])} back: finish the upgrade, or restore a snapshot into a new cluster",
+    )
 
 
 def _version(args: Args) -> Version:

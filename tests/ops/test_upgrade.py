@@ -119,6 +119,32 @@ def test_gates_look_at_health_alarms_and_the_patch_before_36() -> None:
     assert "upgrade-gates" in GUARDS
 
 
+class OlderSite(ReleasesSite):
+    """Its nodes run the first of its releases."""
+
+    def node_release(self, node: str) -> str:
+        return self.versions[0]
+
+
+def test_there_is_a_way_back_until_the_last_member_was_upgraded() -> None:
+    site = OlderSite("3.4.23", "3.5.1")
+    plan = upgrade.plan(Request(versions(*("3.4.23",) * 3), site))
+    back = next(step.undo for step in plan.steps if step.verb == "node.start" and step.undo)
+    check = back.guards[0]
+    assert check == Check("way-back", {"version": "3.4.23"})
+    assert evaluate(check, versions("3.5.1", "3.5.1", "3.4.23")).ok
+    moved = evaluate(check, versions(*("3.5.1",) * 3))
+    assert (moved.ok, moved.overridable) == (False, False)
+    assert "every member runs etcd 3.5: the cluster has moved on and takes none of 3.4.23" in moved.reason
+    # One that is silent may be the one that holds the cluster back.
+    assert evaluate(check, simple(3, (3,))).ok
+    on: dict[str, Any] = {"downgrade_enabled": True, "downgrade_target_version": "3.5.0"}
+    older = Check("way-back", {"version": "3.5.26"})
+    assert evaluate(older, versions(*("3.6.4",) * 3, **on)).ok
+    assert not evaluate(older, versions(*("3.6.4",) * 3)).ok
+    assert evaluate(Check("way-back", {"version": "3.5.0"}), versions(*("3.5.1",) * 3)).ok
+
+
 def test_from_36_the_downgrade_api_comes_first() -> None:
     site = ReleasesSite("3.5.26", "3.6.4")
     plan = downgrade.plan(Request(versions(*("3.6.4",) * 3), site))
