@@ -86,7 +86,7 @@ class Host:
         with self._lock:
             try:
                 now = time.monotonic()
-                if deep or not self.detected or now - self._deep > self._deep_every(now):
+                if deep or not self.detected or now - self._deep > self._deep_every():
                     self._look = self._look_deep(timeout)
                     self._deep, self.detected = now, True
                 else:
@@ -103,9 +103,9 @@ class Host:
                 raise SiteError(f"{self.name}: a look at it{ending}") from None
             return self._look
 
-    def _deep_every(self, now: float) -> float:
-        """Seconds: short when something has just happened there, longer the longer that is ago."""
-        return min(DEEP_EVERY, max(DEEP_SOON, now - self._turned))
+    def _deep_every(self) -> float:
+        """Seconds: short when something has just happened there, twice as long each time from there on."""
+        return min(DEEP_EVERY, max(DEEP_SOON, self._deep - self._turned))
 
     def _moved(self, look: Look) -> bool:
         """Whether a process is there that was not there when the settings were read."""
