@@ -44,6 +44,8 @@ class Step:
     """What takes it back, where something does."""
     final: bool = False
     """Whether there is no way back after it: what was done before it must not be taken back any more."""
+    again: bool = False
+    """Whether it is carried out again where it was cut off, for its verification may hold without it."""
 
 
 @dataclass(frozen=True, slots=True)

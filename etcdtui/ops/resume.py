@@ -111,12 +111,12 @@ def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Pl
     happened: list[Step] = []
     for step, mark in left.open:
         if mark is Mark.PENDING:
-            steps.append(step)
-        elif step.verify is not None and verify.look(step.verify, snapshot).done:
+            steps += [*_emptied_again(left, step), step]
+        elif step.verify is not None and not step.again and verify.look(step.verify, snapshot).done:
             happened.append(step)
             steps.append(_watch(step))
         else:
-            steps.append(_again(step))
+            steps += [*_emptied_again(left, step), _again(step)]
     if steps:
         steps = [*_started_again(left, snapshot), *steps]
     if not steps:
@@ -141,6 +141,15 @@ def _started_again(left: Unfinished, snapshot: ClusterSnapshot) -> list[Step]:
             last[step.args["node"]] = step
     ended = {n.name for n in snapshot.nodes if n.run_state in (RunState.STOPPED, RunState.FAILED)}
     return [_again(step) for name, step in last.items() if step.verb == "node.start" and name in ended]
+
+
+def _emptied_again(left: Unfinished, step: Step) -> list[Step]:
+    """What had stopped a node and moved its data aside: since then it may have started, as at its boot."""
+    if step.verb != "node.prepare":
+        return []
+    own = [done for done in left.done if done.args.get("node") == step.args["node"]]
+    emptied = any(done.verb == "node.set-aside" for done in own)
+    return [_again(done) for done in own if emptied and done.verb in ("node.stop", "node.set-aside")]
 
 
 def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan:
