@@ -11,7 +11,8 @@ from etcdtui.ops.executors import executor
 from etcdtui.ops.guards import _Answer, guard
 from etcdtui.ops.plan import Args
 from etcdtui.ops.verify import Look, verification
-from etcdtui.sites.base import Restorable, Shelving, Site
+from etcdtui.sites.base import ForcingNew, Restorable, Shelving, Site
+from etcdtui.sites.manager import Rehearsing
 
 _HERE = (RunState.RUNNING, RunState.STARTING, RunState.FROZEN, RunState.STOPPED, RunState.FAILED)
 """States of a node that the site reaches: its member may come back."""
@@ -29,6 +30,21 @@ def restorable(site: Site) -> Restorable:
     if not isinstance(site, Restorable):
         raise NotOffered(f"{site.name}: a {site.kind} site cannot restore nodes")
     return site
+
+
+def forcing(site: Site) -> ForcingNew:
+    """The site's capability. Raises NotOffered."""
+    if not isinstance(site, ForcingNew):
+        raise NotOffered(f"{site.name}: a {site.kind} site cannot found a cluster anew from one node")
+    return site
+
+
+@executor("restore.rehearse")
+def _rehearse(_args: Args, context: Context) -> str:
+    """Nothing is stopped or changed."""
+    if not isinstance(context.site, Rehearsing):
+        raise NotOffered(f"{context.site.name}: a {context.site.kind} site has nothing to try")
+    return context.site.rehearse()
 
 
 @executor("data.shelve")
@@ -54,7 +70,25 @@ def _restore(args: Args, context: Context) -> str:
 @executor("node.force-new")
 def _force_new(args: Args, context: Context) -> str:
     """Args: ``node``."""
-    return restorable(context.site).start_force_new(args["node"])
+    return forcing(context.site).start_force_new(args["node"])
+
+
+@verification("nodes-stopped")
+def _nodes_stopped(_args: Args, snapshot: ClusterSnapshot) -> Look:
+    """No node is left that its manager would start again, and no endpoint answers."""
+    there = (node for node in snapshot.nodes if node.run_state is not RunState.STOPPED)
+    left = [f"{clean(node.name)} is {node.run_state}" for node in there]
+    left += [f"{clean(row.name)} still answers" for row in snapshot.rows if row.reading.answered]
+    return Look(not left, ", ".join(left) or f"{len(snapshot.nodes)} nodes are stopped")
+
+
+@verification("nodes-run")
+def _nodes_run(args: Args, snapshot: ClusterSnapshot) -> Look:
+    """These nodes have a process that stays. Args: ``nodes``, by name."""
+    states = {node.name: node.run_state for node in snapshot.nodes}
+    wanted = [(clean(name), states.get(name, RunState.UNKNOWN)) for name in args["nodes"]]
+    left = [f"{name} is {state}" for name, state in wanted if state is not RunState.RUNNING]
+    return Look(not left, ", ".join(left) or f"{len(wanted)} nodes run", hold=1.0 if not left else 0.0)
 
 
 @verification("cluster-founded")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from etcdtui.errors import EtcdError, SiteError, Unreachable
+from etcdtui.errors import EtcdError, NotOffered, SiteError, Unreachable
 from etcdtui.etcd.api import EtcdReader
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, EndpointStatus, State
 from etcdtui.model.quorum import budget, is_healthy_voter
@@ -18,6 +19,7 @@ from etcdtui.ops.executors import executor, tell
 from etcdtui.ops.plan import Args, Step
 from etcdtui.ops.snapshot_tool import facts
 from etcdtui.ops.snapshots import Facts, Origin, SnapshotError
+from etcdtui.sites.manager import Salvaging
 
 DEADLINE = 3600.0
 """Seconds a snapshot may take to arrive."""
@@ -152,6 +154,42 @@ def _save(args: Args, context: Context) -> str:
     )
     gone = pruned(path, origin, args["keep"], args["days"])
     return sentence(path, found, origin) + (f"; {gone}" if gone else "")
+
+
+@executor("data.salvage")
+def _salvage(args: Args, context: Context) -> str:
+    """What a stopped node holds, as a snapshot of it would be.
+
+    Args: ``node``, ``path``, ``cluster`` (its name), ``cluster_id`` (in hex, empty where it is not known).
+    """
+    path = Path(args["path"])
+    if not path.exists():
+        if not isinstance(context.site, Salvaging):
+            raise NotOffered(f"{context.site.name}: a {context.site.kind} site cannot read a stopped node")
+        size, chunks = context.site.salvage(args["node"])
+        expected = si_bytes(size)
+        told = partial(_so_far, expected)
+        snapshots.write(path, snapshots.sealed(chunks), size, told)
+    found, known = facts(path), snapshots.origin_of(path)
+    if known is None or known.sha256 != found.sha256:
+        known = Origin(
+            cluster=args["cluster"],
+            cluster_id=args["cluster_id"],
+            member=args["node"],
+            version="",
+            time=time.time(),
+            size=found.size,
+            sha256=found.sha256,
+            hash=found.hash,
+            revision=found.revision,
+            entries=found.entries,
+        )
+        snapshots.write_origin(path, known)
+    return f"{path}: {found.sentence()}; from the data directory of {clean(args['node'])}"
+
+
+def _so_far(expected: str, size: int) -> None:
+    tell(f"{si_bytes(size)} of {expected}")
 
 
 @executor("snapshot.check")

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,15 @@ def write(path: Path, chunks: Iterable[bytes], expected: int, told: Callable[[in
     except OSError as error:
         raise SnapshotError(f"{error.filename or path}: {error.strerror}: no snapshot was kept") from None
     return digest
+
+
+def sealed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """A database followed by its sha256, which makes a snapshot of it."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    yield digest.digest()
 
 
 def _stream(part: Path, chunks: Iterable[bytes], told: Callable[[int], None]) -> str:

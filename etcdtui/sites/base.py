@@ -284,6 +284,11 @@ class Restorable(Protocol):
         """
         ...
 
+
+@runtime_checkable
+class ForcingNew(Protocol):
+    """A site that can start a stopped node so that it founds its cluster anew, alone."""
+
     def describe_force_new(self, node: str) -> str:
         """The exact command of `start_force_new`."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 from etcdtui.sites.base import NewNode
@@ -127,4 +127,34 @@ class SelfManaging(Protocol):
 
     def set_size(self, nodes: int) -> str:
         """Have one node more or one less, the last; does not wait. Idempotent. Raises SiteError."""
+        ...
+
+
+@runtime_checkable
+class Rehearsing(Protocol):
+    """A site that restores with means of its own, which can be tried before anything is stopped."""
+
+    def describe_rehearsal(self) -> str:
+        """The exact call of `rehearse`; blocks for a second. Raises SiteError where it cannot work."""
+        ...
+
+    def rehearse(self) -> str:
+        """Try what a restore needs and take it away again; what was found, in words. Raises SiteError."""
+        ...
+
+
+@runtime_checkable
+class Salvaging(Protocol):
+    """A site that reads the database of a stopped node."""
+
+    def describe_salvage(self, node: str) -> str:
+        """The exact call of `salvage`."""
+        ...
+
+    def salvage(self, node: str) -> tuple[int, Iterator[bytes]]:
+        """The size of the database in bytes, and all of it.
+
+        Raises:
+            SiteError: it runs, or holds no data; while it is read: it was cut off or arrived damaged.
+        """
         ...

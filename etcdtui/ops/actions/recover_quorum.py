@@ -1,4 +1,7 @@
-"""Found the cluster anew from one member when its quorum is lost for good (``--force-new-cluster``)."""
+"""Found the cluster anew from one member when its quorum is lost for good.
+
+By ``--force-new-cluster`` where a node can be started alone; else by a snapshot of it, restored on all.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from dataclasses import replace
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Node
 from etcdtui.model.text import clean
-from etcdtui.ops import maintenance, recovery, saving, snapshots
+from etcdtui.ops import maintenance, recovery, refounding, saving, snapshots
 from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.plan import Check, Plan, Step
 from etcdtui.ops.recovery import Pair
-from etcdtui.ops.recovery_exec import restorable
+from etcdtui.ops.recovery_exec import forcing
+from etcdtui.sites.base import ForcingNew
 
 FOUND_TIMEOUT = 60.0
 """Seconds until the member must serve alone; it replays its log first."""
@@ -43,9 +47,8 @@ def _merit(pair: Pair) -> tuple[bool, int, int, int]:
 
 
 def plan(request: Request) -> Plan:
-    """Ends with one healthy member; the other nodes are stopped and their data is moved aside."""
-    snapshot, site = request.snapshot, request.site
-    pairs = recovery.pairs_of(request)
+    """Ends with one healthy member, the other nodes stopped and their data aside; or with all of them."""
+    site, pairs = request.site, recovery.pairs_of(request)
     wanted = request.options.get("node") or best(request)
     if not wanted:
         names = ", ".join(clean(node.name) for _, node in pairs)
@@ -56,7 +59,19 @@ def plan(request: Request) -> Plan:
     chosen = next((pair for pair in pairs if pair[1].name == wanted), None)
     if chosen is None:
         raise UsageError(f"{clean(str(wanted))}: no member of this cluster runs there")
-    row, node = chosen
+    if isinstance(site, ForcingNew):
+        return _alone(request, pairs, chosen)
+    remade = refounding.steps_from(request, pairs, chosen)
+    sentences = (
+        *_lost(pairs, chosen, recovery.elsewhere(request)),
+        *refounding.means(remade.founds, chosen, pairs),
+    )
+    return replace(_made(request, chosen, remade.steps, sentences, ()), founds=remade.founds)
+
+
+def _alone(request: Request, pairs: tuple[Pair, ...], chosen: Pair) -> Plan:
+    """The chosen node alone founds the cluster anew."""
+    site, (row, node) = request.site, chosen
     others = [pair for pair in pairs if pair[1].name != node.name]
     steps = (
         *_first(request, row),
@@ -68,17 +83,21 @@ def plan(request: Request) -> Plan:
         _alone_step(node),
         maintenance.prove_step(request.plan_id),
     )
-    gate = Check("quorum-gone", {})
-    steps = (replace(steps[0], guards=(gate, *steps[0].guards)), *steps[1:])
-    return make_plan(
-        request,
-        ACTION.id,
-        f"found {clean(snapshot.name)} anew from {clean(node.name)}",
-        steps,
-        _means(snapshot, pairs, chosen, recovery.elsewhere(request)),
-        (row,) if row is not None else (),
-        dangerous=True,
-    )
+    sentences = _means(request.snapshot, pairs, chosen, recovery.elsewhere(request))
+    return _made(request, chosen, steps, sentences, (row,) if row is not None else ())
+
+
+def _made(
+    request: Request,
+    chosen: Pair,
+    steps: tuple[Step, ...],
+    sentences: tuple[str, ...],
+    rows: tuple[EndpointRow, ...],
+) -> Plan:
+    """A plan that begins only when the quorum is gone."""
+    gated = replace(steps[0], guards=(Check("quorum-gone", {}), *steps[0].guards))
+    title = f"found {clean(request.snapshot.name)} anew from {clean(chosen[1].name)}"
+    return make_plan(request, ACTION.id, title, (gated, *steps[1:]), sentences, rows, dangerous=True)
 
 
 def _first(request: Request, row: EndpointRow | None) -> tuple[Step, ...]:
@@ -94,7 +113,7 @@ def _force_step(request: Request, node: Node) -> Step:
         verb="node.force-new",
         args={"node": node.name},
         title=f"start {clean(node.name)} once with --force-new-cluster",
-        call=restorable(request.site).describe_force_new(node.name),
+        call=forcing(request.site).describe_force_new(node.name),
         verify=Check("alone", {"node": node.name}),
         verify_timeout=FOUND_TIMEOUT,
         final=True,
@@ -112,11 +131,10 @@ def _alone_step(node: Node) -> Step:
     )
 
 
-def _means(
-    snapshot: ClusterSnapshot, pairs: tuple[Pair, ...], chosen: Pair, far: tuple[str, ...]
-) -> tuple[str, ...]:
+def _lost(pairs: tuple[Pair, ...], chosen: Pair, far: tuple[str, ...]) -> tuple[str, ...]:
+    """What is lost, and who must never come back."""
     row, node = chosen
-    name, count = clean(node.name), max(len(snapshot.voters), len(pairs))
+    name = clean(node.name)
     status = row.reading.status if row is not None else None
     said = [
         f"EVERY WRITE that {name} does not know to be agreed is lost, also acknowledged ones: "
@@ -131,9 +149,17 @@ def _means(
             said.append(f"{text}: {seen.raft_index - status.raft_index} entries more than {name}")
     if far:
         said.append(f"make sure that these never start again with their old data: {', '.join(far)}")
+    return tuple(said)
+
+
+def _means(
+    snapshot: ClusterSnapshot, pairs: tuple[Pair, ...], chosen: Pair, far: tuple[str, ...]
+) -> tuple[str, ...]:
+    node = chosen[1]
+    name, count = clean(node.name), max(len(snapshot.voters), len(pairs))
     rest = ", ".join(clean(place.name) for _, place in pairs if place.name != node.name) or "no other node"
     return (
-        *said,
+        *_lost(pairs, chosen, far),
         "THERE IS NO WAY BACK once it was started so; before that, undoing the plan moves the data back",
         f"it ends with one member, {name}, the same cluster ID, and {rest} stopped with the data aside: "
         f"then scale back to {count} with S",
@@ -148,7 +174,7 @@ ACTION = Action(
     help="Found the cluster anew from its best surviving member; what only the others have is lost",
     scope=Scope.CLUSTER,
     mutating=True,
-    offered=recovery.can_recover,
+    offered=recovery.can_found_anew,
     plan=plan,
     fields=(
         Field(

@@ -6,23 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from etcdtui.errors import UsageError
-from etcdtui.model.cluster import EndpointRow, Node
-from etcdtui.model.identity import cluster_id, member_id
 from etcdtui.model.text import clean, plural
 from etcdtui.ops import recovery, snapshots
 from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.data_exec import compare_step
-from etcdtui.ops.plan import Check, Plan, Step
+from etcdtui.ops.plan import Plan, Step
 from etcdtui.ops.recovery import Pair
-from etcdtui.ops.recovery_exec import restorable
 from etcdtui.ops.snapshot_tool import facts
 from etcdtui.ops.snapshots import Facts, Origin
-
-BUMP = 1_000_000_000
-"""Revisions the restored store is put ahead, as etcd's guide has it, so that no watcher goes back."""
-FOUND_TIMEOUT = 90.0
-"""Seconds until the new cluster must be healthy."""
 
 
 def newest(request: Request) -> str | None:
@@ -50,28 +42,25 @@ def plan(request: Request) -> Plan:
     if not found.sha256:
         raise UsageError(f"{path}: has no checksum at its end, so etcd does not restore it")
     bump = request.options.get("bump")
-    bump = BUMP if bump is None else int(bump)
-    token, urls = f"restored-{request.plan_id}", {n.name: recovery.peer_urls(row, n) for row, n in pairs}
-    founds = cluster_id(member_id(each, token) for each in urls.values())
-    members = {name: ",".join(each) for name, each in urls.items()}
+    bump = recovery.BUMP if bump is None else int(bump)
+    tried = recovery.rehearsal(request.site)
+    remade = recovery.remake(request, pairs, path, f"restored-{request.plan_id}", bump)
     steps = (
         _check_step(path, found, pairs),
-        *recovery.stop_steps(request.site, pairs),
-        *(recovery.shelve_step(request.site, node, request.plan_id) for _, node in pairs),
-        *(_restore_step(request, node, path, members, token, bump) for _, node in pairs),
-        *(_start_step(request, *pair, token) for pair in pairs),
-        *_proof(founds, len(pairs), found, origin, bump),
+        *tried,
+        *remade.steps,
+        *_proof(remade.founds, found, origin, bump),
     )
     made = make_plan(
         request,
         ACTION.id,
         f"restore {path.name} into a new cluster on {', '.join(clean(node.name) for _, node in pairs)}",
         steps,
-        (*_lost(request, path, found, origin), *_means(founds, pairs)),
+        (*_lost(request, path, found, origin), *_means(remade.founds, pairs)),
         (),
         dangerous=True,
     )
-    return replace(made, founds=founds)
+    return replace(made, founds=remade.founds)
 
 
 def _check_step(path: Path, found: Facts, pairs: tuple[Pair, ...]) -> Step:
@@ -84,47 +73,9 @@ def _check_step(path: Path, found: Facts, pairs: tuple[Pair, ...]) -> Step:
     )
 
 
-def _restore_step(
-    request: Request, node: Node, path: Path, members: dict[str, str], token: str, bump: int
-) -> Step:
-    args = {
-        "node": node.name,
-        "snapshot": str(path),
-        "initial_cluster": members,
-        "token": token,
-        "bump": bump,
-    }
-    site = restorable(request.site)
-    cluster = ",".join(f"{name}={urls}" for name, urls in members.items())
-    flags = f"--initial-cluster {cluster} --initial-cluster-token {token}"
-    return Step(
-        verb="node.restore",
-        args=args,
-        title=f"restore the snapshot on {clean(node.name)}",
-        call=f"{site.describe_restore(node.name, str(path))} {flags}",
-        guards=(Check("node-stopped", {"node": node.name}),),
-        undo=recovery.shelve_step(request.site, node, f"{request.plan_id}-restored", undo=False),
-    )
-
-
-def _start_step(request: Request, row: EndpointRow | None, node: Node, token: str) -> Step:
-    start = nodes.start_step(request.site, row, node, wait=False, guard=False)
-    # The node learns the token when it is restored; until then its command is the old one.
-    call = f"as restored, with --initial-cluster-token {token}: {start.call}"
-    return replace(start, call=call, undo=recovery.bare_stop(row, node))
-
-
-def _proof(founds: int, members: int, found: Facts, origin: Origin | None, bump: int) -> tuple[Step, ...]:
-    wait = Step(
-        verb="wait",
-        args={},
-        title=f"wait until the new cluster {founds:x} is healthy",
-        call="Maintenance.Status of every endpoint",
-        verify=Check("cluster-founded", {"cluster_id": founds, "members": members}),
-        verify_timeout=FOUND_TIMEOUT,
-    )
+def _proof(founds: int, found: Facts, origin: Origin | None, bump: int) -> tuple[Step, ...]:
     if found.revision is None:
-        return wait, compare_step()
+        return (compare_step(),)
     count = Step(
         verb="keys.count",
         args={
@@ -135,7 +86,7 @@ def _proof(founds: int, members: int, found: Facts, origin: Origin | None, bump:
         title="count the keys",
         call="KV.Range(count_only) of every key, on every voter, at the snapshot's revision",
     )
-    return wait, compare_step(), count
+    return compare_step(), count
 
 
 def _lost(request: Request, path: Path, found: Facts, origin: Origin | None) -> tuple[str, ...]:
@@ -197,7 +148,7 @@ ACTION = Action(
             label="Put revisions ahead by",
             kind=Kind.INT,
             help="where the tool can; 0 for not",
-            default=lambda _request: BUMP,
+            default=lambda _request: recovery.BUMP,
         ),
     ),
     group="maintenance",

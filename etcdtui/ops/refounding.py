@@ -1,0 +1,82 @@
+"""Recovering a quorum where no node can be started alone: all become a new cluster of what one holds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from etcdtui.errors import NotOffered
+from etcdtui.model.text import clean, plural
+from etcdtui.ops import maintenance, recovery, saving, snapshots
+from etcdtui.ops.action import Request
+from etcdtui.ops.data_exec import compare_step
+from etcdtui.ops.plan import Step
+from etcdtui.ops.recovery import Pair, Remade
+from etcdtui.sites.base import Site
+from etcdtui.sites.manager import Salvaging
+
+
+def steps_from(request: Request, pairs: tuple[Pair, ...], chosen: Pair) -> Remade:
+    """The steps. Raises UsageError, SiteError.
+
+    What the chosen member holds is saved while it answers, else read from its node once all are stopped.
+    """
+    row, node = chosen
+    site, directory = request.site, request.options.get("directory")
+    # What the site lacks is told before anything else.
+    tried = recovery.rehearsal(site)
+    first: tuple[Step, ...] = ()
+    stopped: tuple[Step, ...] = ()
+    if row is not None and row.reading.answered:
+        path = saving.path_for(request.snapshot, row, directory)
+        first = (saving.save_step(request.snapshot, row, path, 0, 0),)
+    else:
+        path = _path_for(request, node.name, directory)
+        stopped = (_salvage_step(request, node.name, path),)
+    token = f"recovered-{request.plan_id}"
+    remade = recovery.remake(request, pairs, path.absolute(), token, recovery.BUMP, stopped)
+    steps = (*first, *tried, *remade.steps, compare_step(), maintenance.prove_step(request.plan_id))
+    return Remade(steps, remade.founds)
+
+
+def _path_for(request: Request, node: str, directory: str | Path | None) -> Path:
+    """The file of what a node holds: as of any snapshot, with the node for the revision nobody knows."""
+    snapshot = request.snapshot
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(snapshot.wall_time))
+    which = f"{snapshot.cluster_id:x}" if snapshot.cluster_id is not None else "unknown"
+    place = Path(directory).expanduser() if directory else snapshots.directory_for(snapshot.name)
+    return place / f"{which}-{stamp}-{node}.db"
+
+
+def salvaging(site: Site) -> Salvaging:
+    """The site's capability. Raises NotOffered."""
+    if not isinstance(site, Salvaging):
+        raise NotOffered(f"{site.name}: a {site.kind} site cannot read the database of a stopped node")
+    return site
+
+
+def _salvage_step(request: Request, node: str, path: Path) -> Step:
+    known = request.snapshot.cluster_id
+    return Step(
+        verb="data.salvage",
+        args={
+            "node": node,
+            "path": str(path),
+            "cluster": request.snapshot.name,
+            "cluster_id": f"{known:x}" if known is not None else "",
+        },
+        title=f"save what {clean(node)} holds",
+        call=f"{salvaging(request.site).describe_salvage(node)} > {path}",
+    )
+
+
+def means(founds: int, chosen: Pair, pairs: tuple[Pair, ...]) -> tuple[str, ...]:
+    """What it comes to, in sentences."""
+    name = clean(chosen[1].name)
+    return (
+        f"it becomes a new cluster, {founds:x}, with {plural(len(pairs), 'voter')} and new member IDs, "
+        f"from what {name} holds; clients keep the same addresses",
+        "no data is deleted: the old data directories are moved aside, and undoing the plan moves them back",
+        "where the tool can, revisions continue far ahead (--bump-revision --mark-compacted), so that "
+        "watchers notice; where it cannot, restart what watches",
+    )
