@@ -67,7 +67,12 @@ def mapping_of(profile: Profile, site: Site, snapshot: ClusterSnapshot) -> dict[
     if isinstance(profile, SshProfile):
         out |= {"hosts": list(profile.hosts), "jump": list(profile.jump), "etcd_user": profile.etcd_user}
     elif isinstance(profile, KubeProfile):
-        out |= {"context": profile.context, "tls_secret": profile.tls_secret, "user": profile.user}
+        out |= {
+            "context": profile.context,
+            "tls_secret": profile.tls_secret,
+            "helper_image": profile.helper_image,
+            "user": profile.user,
+        }
     elif isinstance(profile, EndpointsProfile):
         answering = [row.endpoint for row in snapshot.rows if row.endpoint and row.reading.answered]
         out |= {"endpoints": list(dict.fromkeys([*profile.endpoints, *answering])), "user": profile.user}

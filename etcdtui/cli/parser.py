@@ -156,6 +156,11 @@ def _target(command: Parser, *, timeout: bool = True, named: bool = True) -> Non
         help="with --context: the static pods of kubeadm's control plane",
     )
     group.add_argument("--tls-secret", metavar="NAME", help="with --context: Secret with CA and certificate")
+    group.add_argument(
+        "--helper-image",
+        metavar="IMAGE",
+        help="image with a shell, to restore on volumes where etcd's own has none",
+    )
 
 
 def _screen(command: Parser) -> None:

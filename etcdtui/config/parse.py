@@ -278,6 +278,7 @@ def _kube(tree: Tree, common: _Common) -> Profile:
         static_pods=tree.boolean("static_pods"),
         kubeconfig=tree.path("kubeconfig"),
         tls_secret=tree.text("tls_secret", "the name of a Secret"),
+        helper_image=tree.text("helper_image", "an image with a shell"),
         bootstrap=_kube_bootstrap(to_be) if to_be else None,
     )
 

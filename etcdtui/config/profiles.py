@@ -206,6 +206,8 @@ class KubeProfile(ClientProfile):
     """None for ``KUBECONFIG``, ``~/.kube/config``, or the account of the pod etcdtui runs in."""
     tls_secret: str = ""
     """Name of a Secret with the CA, a client certificate and its key; instead of `tls`."""
+    helper_image: str = ""
+    """An image with a shell, for work on the volumes of stopped pods; empty where etcd's own has one."""
     bootstrap: KubeBootstrap | None = None
     """How the cluster is brought up when there is none yet."""
 

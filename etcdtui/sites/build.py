@@ -214,12 +214,12 @@ def _kube(profile: KubeProfile, environ: Mapping[str, str], ask: AskPassword | N
 
         where = Where(profile.context, profile.namespace, "", profile.kubeconfig, secret)
         return StaticPods(profile.name, where, tls=tls, credentials=credentials)
+    where = Where(profile.context, profile.namespace, name, profile.kubeconfig, secret, profile.helper_image)
     if profile.bootstrap is None:
-        where = Where(profile.context, profile.namespace, name, profile.kubeconfig, secret)
         return KubeSite(profile.name, where, tls=tls, credentials=credentials)
     from etcdtui.sites.kube.founding import KubeFounding
 
-    where = Where(profile.context, profile.namespace, name or SET_NAME, profile.kubeconfig, secret)
+    where = replace(where, statefulset=name or SET_NAME)
     return KubeFounding(
         profile.name, where, profile.bootstrap, paths.data_dir(), tls=tls, credentials=credentials
     )

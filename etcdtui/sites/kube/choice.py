@@ -10,7 +10,8 @@ from typing import Any
 from etcdtui.errors import SiteError
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.api import Api, ApiError
-from etcdtui.sites.kube.sets import command_of, etcd_container, read_set, runs_etcd
+from etcdtui.sites.kube.container import command_of
+from etcdtui.sites.kube.sets import etcd_container, read_set, runs_etcd
 
 SYSTEM = "kube-system"
 """Where static pods of the control plane are."""
@@ -29,6 +30,8 @@ class Where:
     kubeconfig: Path | None = None
     secret: str = ""
     """Name of a Secret with the client certificate, its key and the CA; empty for none."""
+    helper_image: str = ""
+    """An image with a shell, for work on the volumes of stopped pods; empty where etcd's own has one."""
 
 
 @dataclass(frozen=True, slots=True)

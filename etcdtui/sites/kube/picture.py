@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from etcdtui.model.cluster import Node, RunState
 from etcdtui.model.text import plural
+from etcdtui.sites.kube.container import POD, line_of
 from etcdtui.sites.kube.sets import EtcdSet, PodState, pod_state, run_of
 
 Json = Mapping[str, Any]
@@ -44,12 +45,11 @@ class Picture:
 
     def _node(self, name: str, tls: bool) -> Node:
         pod = self.pods.get(name)
-        host = self.etcd.host(name)
         bare = Node(
             name=name,
             member_name=name,
             client_urls=(self.etcd.client_url(name, tls=tls),),
-            peer_urls=tuple(f"{s}://{host}:{self.etcd.peer_port}" for s in ("http", "https")),
+            peer_urls=self._peer_urls(name),
         )
         if pod is None:
             why = "the StatefulSet is scaled below it" if self._below(name) else "no pod"
@@ -65,6 +65,14 @@ class Picture:
             brief=_brief(state),
             facts=self._facts(name, pod, state),
         )
+
+    def _peer_urls(self, name: str) -> tuple[str, ...]:
+        """As its file or command line has them; without a word of that both that it may have."""
+        text = self.config.get(self.etcd.config_file.format(pod=name), "")
+        given = line_of(text, "initial-advertise-peer-urls") or self.etcd.peer_urls.replace(POD, name)
+        if given:
+            return tuple(given.split(","))
+        return tuple(f"{s}://{self.etcd.host(name)}:{self.etcd.peer_port}" for s in ("http", "https"))
 
     def _below(self, name: str) -> bool:
         ordinal = self.etcd.ordinal(name)

@@ -68,6 +68,13 @@ ACTING = (
     Right("patch", "", "configmaps", "scale a StatefulSet whose pods have a file each"),
     Right("delete", "", "persistentvolumeclaims", "delete the claim of a removed node"),
 )
+RESTORING = (
+    Right("create", "", "pods", "restore snapshots and recover a quorum"),
+    Right("get", "", "pods/exec", "restore snapshots and recover a quorum"),
+    Right("create", "", "pods/exec", "restore snapshots and recover a quorum"),
+    Right("create", "", "persistentvolumeclaims", "restore on a claim that is gone"),
+)
+"""For acting too."""
 _MADE = (("policy", "poddisruptionbudgets"), ("", "services"), ("", "configmaps"), ("apps", "statefulsets"))
 _UP = ("get", "create", "patch")
 """Server-side apply needs the last, and the one before for what is not there yet."""
@@ -120,9 +127,10 @@ def examine(
     Args:
         further: for acting too.
     """
-    known = {(right.verb, right.group, right.resource) for right in (*reading, *ACTING)}
+    acting = (*ACTING, *RESTORING)
+    known = {(right.verb, right.group, right.resource) for right in (*reading, *acting)}
     more = [right for right in further if (right.verb, right.group, right.resource) not in known]
-    rights = (*reading, *EXECUTING, *(() if read_only else (*ACTING, *more)))
+    rights = (*reading, *EXECUTING, *(() if read_only else (*acting, *more)))
     try:
         answers = dict(zip(rights, ask(api, rights, namespace), strict=True))
     except ApiError as error:

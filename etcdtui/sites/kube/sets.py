@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from etcdtui.model.cluster import RunState
+from etcdtui.sites.kube.container import POD, command_of, environment, options, with_pod_name
 
 CLIENT, PEER = 2379, 2380
 STOPPED_FROM = "etcdtui/stopped-from"
@@ -53,6 +54,8 @@ class EtcdSet:
     """Seconds that a pod has to end."""
     on_delete: bool
     """Whether its pods are only updated when they are deleted."""
+    peer_urls: str
+    """A pod's peer URLs as its command line has them, ``{pod}`` for its name; empty when it does not tell."""
 
     @property
     def size(self) -> int:
@@ -113,7 +116,18 @@ def read_set(data: Json) -> EtcdSet:
         claims=tuple(c["metadata"]["name"] for c in spec.get("volumeClaimTemplates") or ()),
         grace=pod.get("terminationGracePeriodSeconds", 30),
         on_delete=(spec.get("updateStrategy") or {}).get("type") == "OnDelete",
+        peer_urls=_peer_urls(data, container, ports.get("peer", PEER)),
     )
+
+
+def _peer_urls(data: Json, container: Json, port: int) -> str:
+    given = next((text for text in options(container, "initial-advertise-peer-urls") if "://" in text), "")
+    if given and ("$" in given or POD not in given):
+        # A script puts it together of what it alone knows; its scheme can be read.
+        service = data["spec"].get("serviceName") or data["metadata"]["name"]
+        host = f"{POD}.{service}.{data['metadata']['namespace']}.svc.cluster.local"
+        return f"{given.partition('://')[0]}://{host}:{port}"
+    return given
 
 
 def runs_etcd(data: Json) -> bool:
@@ -145,11 +159,6 @@ def _image_name(container: Json) -> str:
     return str(container.get("image", "")).rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
-def command_of(container: Json) -> list[str]:
-    """Command and arguments of a container."""
-    return [str(w) for w in (*(container.get("command") or ()), *(container.get("args") or ()))]
-
-
 def _ports(container: Json) -> dict[str, int]:
     """Client and peer port by the names they often have, else by their numbers."""
     found: dict[str, int] = {}
@@ -160,11 +169,6 @@ def _ports(container: Json) -> dict[str, int]:
         elif number == PEER or "peer" in name or "server" in name:
             found.setdefault("peer", number)
     return found
-
-
-def environment(container: Json) -> dict[str, str]:
-    """The plain variables of a container."""
-    return {e["name"]: str(e["value"]) for e in container.get("env") or () if e.get("value") is not None}
 
 
 def _speaks_tls(words: str, container: Json) -> bool:
@@ -198,22 +202,13 @@ def _config_map(pod: Json, container: Json) -> tuple[str, str]:
     if found is None:
         return "", ""
     path = PurePosixPath(found[1])
-    name = _with_pod_name(path.name, container)
+    name = with_pod_name(path.name, container)
     volumes = {v["name"]: v for v in pod.get("volumes") or ()}
     for mount in container.get("volumeMounts") or ():
         volume = volumes.get(mount.get("name"), {})
         if PurePosixPath(mount.get("mountPath", "")) == path.parent and volume.get("configMap"):
             return str(volume["configMap"].get("name", "")), name
     return "", ""
-
-
-def _with_pod_name(name: str, container: Json) -> str:
-    """A file's name with ``{pod}`` where Kubernetes puts the pod's name."""
-    for entry in container.get("env") or ():
-        source = ((entry.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
-        if source == "metadata.name":
-            name = name.replace(f"$({entry['name']})", "{pod}")
-    return name
 
 
 # -- pods --------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
 from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.drift import drift
-from etcdtui.sites.kube.emptying import KubeEmptying
 from etcdtui.sites.kube.forward import Forward
 from etcdtui.sites.kube.logs import KubeLogs
 from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.restores import KubeRestores
 from etcdtui.sites.kube.tunnel import tunnelled
 from etcdtui.sites.local.logs import best_line
 from etcdtui.sites.urls import is_tls, target
@@ -188,7 +188,7 @@ class KubeReading(KubeLogs):
         return self._picture.note() if self._picture is not None else ""
 
 
-class KubeSite(KubeEmptying, KubeReading):
+class KubeSite(KubeRestores, KubeReading):
     """etcd that runs as the pods of a StatefulSet."""
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:

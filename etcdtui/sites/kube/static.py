@@ -16,10 +16,11 @@ from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean, plural
 from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.choice import SELECTOR, SYSTEM, Where, is_static
+from etcdtui.sites.kube.container import command_of
 from etcdtui.sites.kube.execute import by_etcdctl
 from etcdtui.sites.kube.link import Link
 from etcdtui.sites.kube.picture import Picture
-from etcdtui.sites.kube.sets import EtcdSet, command_of, etcd_container, pod_state, read_set
+from etcdtui.sites.kube.sets import EtcdSet, etcd_container, pod_state, read_set
 from etcdtui.sites.kube.site import KubeReading
 
 WHY = (
@@ -84,7 +85,8 @@ def read_static(namespace: str, pods: Mapping[str, Json]) -> StaticSet:
         raise SiteError(f"no static pod in namespace {clean(namespace)} runs etcd")
     spec = {"replicas": len(found), "template": {"spec": next(iter(found.values()))["spec"]}}
     base = read_set({"metadata": {"name": "etcd", "namespace": namespace}, "spec": spec})
-    given = {f.name: getattr(base, f.name) for f in fields(EtcdSet)}
+    # The command line that was read is that of one pod.
+    given = {f.name: getattr(base, f.name) for f in fields(EtcdSet)} | {"peer_urls": ""}
     return StaticSet(
         **given,
         names=tuple(found),

@@ -36,6 +36,15 @@ def test_set_with_a_file_for_every_pod_is_recognised() -> None:
     assert (found.config_map, found.config_file, found.scripted) == ("etcd-config", "{pod}.yaml", False)
 
 
+def test_peer_urls_are_those_of_scripts_and_files() -> None:
+    scripted = Picture(read_set(manifest("self-managed")), {}).nodes(tls=False)
+    assert scripted[1].peer_urls == ("http://etcd-1.etcd.shop.svc.cluster.local:2380",)
+    files = {"etcd-1.yaml": "name: etcd-1\ninitial-advertise-peer-urls: https://etcd-1.etcd:2380\n"}
+    plain = Picture(read_set(manifest("config-files")), {}, config=files).nodes(tls=False)
+    assert plain[1].peer_urls == ("https://etcd-1.etcd:2380",)
+    assert [url.partition(":")[0] for url in plain[0].peer_urls] == ["http", "https"]
+
+
 def test_stopped_nodes_are_remembered_by_the_annotation() -> None:
     found = read_set(
         manifest("config-files", replicas=1, metadata={"annotations": {"etcdtui/stopped-from": "3"}})
