@@ -39,7 +39,7 @@ def fits(operation: Operation, site: str) -> bool:
     """Whether an operation can be carried out there."""
     from tests.chaos.kube import OFFERED
 
-    return {"local": True, "hosts": operation.hosts, "kube": operation.name in OFFERED}[site]
+    return {"local": operation.local, "hosts": operation.hosts, "kube": operation.name in OFFERED}[site]
 
 
 def trials(args: argparse.Namespace, staging: Staging) -> Iterator[Outcome]:

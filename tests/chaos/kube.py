@@ -24,10 +24,11 @@ from tests.support.kube import Kube, Place, namespace, wait_until
 
 NAME = "lab"
 OFFERED = (
-    "restart a follower", "restart the leader", "move the leader", "rolling restart", "upgrade 3.4 to 3.5",
-    "add a member", "grow by two", "shrink by two", "replace a dead member", "compact", "defragment",
+    "restart a follower", "restart the leader", "stop a follower", "move the leader", "rolling restart",
+    "upgrade 3.4 to 3.5", "add a member", "grow by two", "shrink by two", "remove a follower",
+    "replace a dead member", "compact", "defragment", "restore a snapshot", "recover all from a lost quorum",
 )  # fmt: skip
-"""The operations that a StatefulSet allows on any of its pods."""
+"""The operations that a StatefulSet allows, stopping and removing on its last pod."""
 IMAGES = {"3.4": "localhost/etcd:v3.4.23", "3.5": "localhost/etcd:v3.5.1"}
 
 
@@ -64,6 +65,16 @@ class KubeStage(Stage):
     def __init__(self, cli: Cli, site: KubeSite, version: str, place: Place) -> None:
         super().__init__(cli, Seen(site), version, 3, NAME)
         self.place = place
+
+    def follower(self) -> str:
+        """The last pod, which alone can be stopped and given up; another leads."""
+        nodes = [node for node in self.site.nodes() if node.pid]
+        last = nodes[-1]
+        if self.leader() == last.name:
+            other = next(m["ID"] for m in self.members() if m["name"] == nodes[0].name)
+            self.etcdctl("move-leader", f"{other:x}", urls=[last.client_urls[0]])
+            wait_until(lambda: self.leader() != last.name, "another leads")
+        return last.name
 
     def signal(self, node: str, number: int) -> bool:
         """Sent on the machine itself: a pod's first process takes no SIGKILL from within."""

@@ -38,7 +38,9 @@ class Operation:
     shrinks_to_one: bool = False
     """Whether one member is left once it is finished, the other nodes being stopped."""
     hosts: bool = True
-    """Whether the lab of hosts has room for it."""
+    """Whether the lab of hosts has room for it, or its nodes work so."""
+    local: bool = True
+    """Whether local nodes work so."""
 
 
 def _kill_and_wipe(stage: Stage) -> None:
@@ -125,5 +127,13 @@ OPERATIONS: tuple[Operation, ...] = (
         _lose_quorum,
         shrinks_to_one=True,
         online=False,
+    ),
+    Operation(
+        "recover all from a lost quorum",
+        lambda s: ["recover-quorum", "--node", s.notes["survivor"], "--override", s.profile],
+        _lose_quorum,
+        online=False,
+        hosts=False,
+        local=False,
     ),
 )

@@ -40,6 +40,8 @@ SHORT = 60.0
 """Seconds a small program may take."""
 LONG = 3600.0
 """Seconds in which a database must have been copied, hashed or restored."""
+HERE = 42
+"""Exit code by which a shell shows that it is one."""
 KEY = "helper_image"
 
 Json = Mapping[str, Any]
@@ -100,8 +102,9 @@ class KubeHelpers(KubeEmptying):
         running = [n.name for n in picture.nodes(tls=False) if n.run_state is RunState.RUNNING]
         if image not in self._shells and running:
             try:
-                self._program(running[0], picture.etcd.container, ["sh", "-c", ":"])
-                self._shells[image] = True
+                # Runtimes tell of a program that is not there in several ways.
+                ran = self._program(running[0], picture.etcd.container, ["sh", "-c", f"exit {HERE}"])
+                self._shells[image] = ran.code == HERE
             except NodeError as error:
                 if NO_PROGRAM in error.message:
                     self._shells[image] = False
