@@ -112,7 +112,8 @@ class KubeFounding(KubeSite):
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
         """As `KubeSite.examine`, and what a bring-up needs."""
         further = rights.founding(secrets=self.boot.tls is Tls.MADE)
-        return rights.examine(self._api(), self._paper().namespace, read_only, further=further)
+        found = rights.examine(self._api(), self._paper().namespace, read_only, further=further)
+        return (*found, *self.restoring()) if self._stands() and not read_only else found
 
     # -- Founding ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from etcdtui.errors import NodeError, NotOffered, SiteError
+from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean, si_bytes
 from etcdtui.sites.kube.helper_pod import SCRATCH
@@ -57,6 +58,14 @@ class KubeRestores(KubeShelves):
         if not self.has_shell():
             raise self.no_shell()
         return f"{call}, with empty directories; etcdutl version"
+
+    def restoring(self) -> tuple[Finding, ...]:
+        """Whether snapshots can be restored, as far as it can be told without trying."""
+        try:
+            self.describe_rehearsal()
+        except SiteError as error:
+            return (Finding("restore", Severity.WARNING, str(error)),)
+        return (Finding("restore", Severity.OK, "snapshots can be restored, as far as can be told"),)
 
     def rehearse(self) -> str:
         """Bring up a helper pod without a claim, look for what is needed in it, and delete it.

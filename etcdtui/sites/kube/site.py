@@ -197,6 +197,7 @@ class KubeSite(KubeRestores, KubeReading):
         return drift(self._picture, snapshot, reasons) if self._picture is not None else ()
 
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
-        """The rights that are used, each granted or not."""
+        """The rights that are used, each granted or not; whether volumes can be worked on."""
         link = self.link()
-        return rights.examine(link.api, link.namespace, read_only)
+        found = rights.examine(link.api, link.namespace, read_only)
+        return found if read_only else (*found, *self.restoring())
