@@ -95,7 +95,18 @@ class KubeActs(KubeBase):
                 f"{node}: Kubernetes stops the highest ordinal first, and that is {last}",
                 f"stop {last}, or restart {node}",
             )
+        self.keeps_claims(etcd)
         self._keeps_its_member(etcd, node, "stopping")
+
+    @staticmethod
+    def keeps_claims(etcd: EtcdSet) -> None:
+        """Raise NodeError where stopping a pod would delete its data."""
+        if etcd.drops_claims:
+            raise NodeError(
+                f"{etcd.name}: its persistentVolumeClaimRetentionPolicy deletes the claims of pods that are "
+                "stopped, with all data",
+                "set its whenScaled to Retain first",
+            )
 
     def _keeps_its_member(self, etcd: EtcdSet, node: str, doing: str) -> None:
         """Raise NodeError where the pod's own scripts would remove its member."""
@@ -182,6 +193,7 @@ class KubeActs(KubeBase):
 
     def _may_stop_all(self, picture: Picture) -> None:
         etcd = picture.etcd
+        self.keeps_claims(etcd)
         if etcd.scripted and etcd.initial_size is not None and etcd.replicas > etcd.initial_size:
             raise SiteError(
                 f"{etcd.name}: its scripts would remove the members from ordinal {etcd.initial_size} on",

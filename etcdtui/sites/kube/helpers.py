@@ -157,9 +157,8 @@ class KubeHelpers(KubeEmptying):
             try:
                 self.link().api.post(path, dict(wanted))
             except ApiError as error:
-                # Somebody else's of that name shows as not up, and is left alone.
-                if error.status != 409:
-                    raise NodeError(f"{node}: helper pod: {error.message}", error.hint) from None
+                if error.status != 409 or name not in self._helpers():
+                    raise NodeError(f"{node}: helper pod {name}: {error.message}", error.hint) from None
         self._await_up(name, node)
         shell = TOOLS if self._where.helper_image else ETCD
         return Helper(node, name, place, shell)

@@ -56,6 +56,8 @@ class EtcdSet:
     """Whether its pods are only updated when they are deleted."""
     peer_urls: str
     """A pod's peer URLs as its command line has them, ``{pod}`` for its name; empty when it does not tell."""
+    drops_claims: bool
+    """Whether Kubernetes deletes the claims of pods that are scaled away."""
 
     @property
     def size(self) -> int:
@@ -117,6 +119,7 @@ def read_set(data: Json) -> EtcdSet:
         grace=pod.get("terminationGracePeriodSeconds", 30),
         on_delete=(spec.get("updateStrategy") or {}).get("type") == "OnDelete",
         peer_urls=_peer_urls(data, container, ports.get("peer", PEER)),
+        drops_claims=(spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenScaled") == "Delete",
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from etcdtui.errors import NodeError
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
+from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.picture import Picture
 from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
@@ -43,6 +45,14 @@ def test_peer_urls_are_those_of_scripts_and_files() -> None:
     plain = Picture(read_set(manifest("config-files")), {}, config=files).nodes(tls=False)
     assert plain[1].peer_urls == ("https://etcd-1.etcd:2380",)
     assert [url.partition(":")[0] for url in plain[0].peer_urls] == ["http", "https"]
+
+
+def test_a_set_whose_claims_go_with_its_replicas_is_not_stopped() -> None:
+    policy = {"whenScaled": "Delete", "whenDeleted": "Retain"}
+    dropping = read_set(manifest("config-files", persistentVolumeClaimRetentionPolicy=policy))
+    with pytest.raises(NodeError, match=r"deletes the claims of pods that are stopped.*whenScaled to Retain"):
+        KubeActs.keeps_claims(dropping)
+    KubeActs.keeps_claims(read_set(manifest("config-files")))
 
 
 def test_stopped_nodes_are_remembered_by_the_annotation() -> None:
