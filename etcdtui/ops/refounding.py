@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from etcdtui.errors import NotOffered
@@ -10,10 +11,13 @@ from etcdtui.model.text import clean, plural
 from etcdtui.ops import maintenance, recovery, saving, snapshots
 from etcdtui.ops.action import Request
 from etcdtui.ops.data_exec import compare_step
-from etcdtui.ops.plan import Step
+from etcdtui.ops.plan import Check, Step
 from etcdtui.ops.recovery import Pair, Remade
 from etcdtui.sites.base import Site
 from etcdtui.sites.manager import Salvaging
+
+
+GONE = Check("quorum-gone", {})
 
 
 def steps_from(request: Request, pairs: tuple[Pair, ...], chosen: Pair) -> Remade:
@@ -28,14 +32,17 @@ def steps_from(request: Request, pairs: tuple[Pair, ...], chosen: Pair) -> Remad
     first: tuple[Step, ...] = ()
     stopped: tuple[Step, ...] = ()
     if row is not None and row.reading.answered:
-        path = saving.path_for(request.snapshot, row, directory)
+        path = saving.path_for(request.snapshot, row, directory).absolute()
         first = (saving.save_step(request.snapshot, row, path, 0, 0),)
     else:
         path = _path_for(request, node.name, directory)
         stopped = (_salvage_step(request, node.name, path),)
     token = f"recovered-{request.plan_id}"
-    remade = recovery.remake(request, pairs, path.absolute(), token, recovery.BUMP, stopped)
-    steps = (*first, *tried, *remade.steps, compare_step(), maintenance.prove_step(request.plan_id))
+    remade = recovery.remake(request, pairs, path, token, recovery.BUMP, stopped)
+    stop, *rest = remade.steps
+    # What is saved is all only while no write can be agreed.
+    stop = replace(stop, guards=(GONE, *stop.guards))
+    steps = (*first, *tried, stop, *rest, compare_step(), maintenance.prove_step(request.plan_id))
     return Remade(steps, remade.founds)
 
 
@@ -45,7 +52,7 @@ def _path_for(request: Request, node: str, directory: str | Path | None) -> Path
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(snapshot.wall_time))
     which = f"{snapshot.cluster_id:x}" if snapshot.cluster_id is not None else "unknown"
     place = Path(directory).expanduser() if directory else snapshots.directory_for(snapshot.name)
-    return place / f"{which}-{stamp}-{node}.db"
+    return (place / f"{which}-{stamp}-{node}.db").absolute()
 
 
 def salvaging(site: Site) -> Salvaging:

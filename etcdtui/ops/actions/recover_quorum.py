@@ -95,7 +95,7 @@ def _made(
     rows: tuple[EndpointRow, ...],
 ) -> Plan:
     """A plan that begins only when the quorum is gone."""
-    gated = replace(steps[0], guards=(Check("quorum-gone", {}), *steps[0].guards))
+    gated = replace(steps[0], guards=(refounding.GONE, *steps[0].guards))
     title = f"found {clean(request.snapshot.name)} anew from {clean(chosen[1].name)}"
     return make_plan(request, ACTION.id, title, (gated, *steps[1:]), sentences, rows, dangerous=True)
 
