@@ -16,7 +16,6 @@ from etcdtui.ops.recovery import Pair, Remade
 from etcdtui.sites.base import Site
 from etcdtui.sites.manager import Salvaging
 
-
 GONE = Check("quorum-gone", {})
 
 
