@@ -53,6 +53,15 @@ def keymap_ids() -> frozenset[str]:
 
 def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] = os.environ) -> Profile:
     """The one cluster that is meant. Raises UsageError naming the profiles there are."""
+    profile, image = _meant(args, config, environ), getattr(args, "helper_image", None)
+    if not image:
+        return profile
+    if not isinstance(profile, KubeProfile):
+        raise UsageError("--helper-image goes with --context or a profile of kind kube only")
+    return dataclasses.replace(profile, helper_image=image)
+
+
+def _meant(args: argparse.Namespace, config: Config, environ: Mapping[str, str]) -> Profile:
     ways = {
         f"the profile {args.profile}": args.profile,
         "--local": args.local,
@@ -66,10 +75,9 @@ def choose(args: argparse.Namespace, config: Config, environ: Mapping[str, str] 
     _only_with(args, ("dir",), "--local", args.local)
     _only_with(args, ("jump",), "--ssh", getattr(args, "ssh", None))
     _only_with(args, ("namespace", "statefulset", "static_pods", "tls_secret"), "--context", args.context)
-    _only_with(args, ("helper_image",), "--context or a profile of kind kube", args.context or args.profile)
     if args.profile:
         _only_with(args, _PLAIN, "--endpoints", None)
-        return _with_helper(by_name(args.profile, config), args)
+        return by_name(args.profile, config)
     if getattr(args, "ssh", None):
         return _ssh(args)
     if args.context:
@@ -112,7 +120,6 @@ def _kube(args: argparse.Namespace) -> KubeProfile:
         static_pods=args.static_pods,
         tls=_files(args.cacert, args.cert, args.key, args.server_name or "") if given else None,
         tls_secret=args.tls_secret or "",
-        helper_image=getattr(args, "helper_image", None) or "",
         user=user,
         password=password,
     )
@@ -121,16 +128,6 @@ def _kube(args: argparse.Namespace) -> KubeProfile:
 def kube_name(context: str, namespace: str | None, statefulset: str | None) -> str:
     """What a cluster of Kubernetes is called that no profile names."""
     return "/".join(word for word in (context, namespace, statefulset) if word)
-
-
-def _with_helper(profile: Profile, args: argparse.Namespace) -> Profile:
-    """The profile with the image for work on volumes that the command line names."""
-    image = getattr(args, "helper_image", None)
-    if not image:
-        return profile
-    if not isinstance(profile, KubeProfile):
-        raise UsageError("--helper-image goes with --context or a profile of kind kube only")
-    return dataclasses.replace(profile, helper_image=image)
 
 
 def _only_with(args: argparse.Namespace, names: tuple[str, ...], other: str, value: object) -> None:

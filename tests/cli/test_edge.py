@@ -156,6 +156,11 @@ def test_what_the_arguments_mean() -> None:
     assert parsed("launch", "--context", "c", "-n", "ns") == KubeProfile(
         name="c/ns", context="c", namespace="ns"
     )
+    kube = KubeProfile(name="kube", helper_image="old")
+    with_image = parsed(
+        "restore", "kube", "--helper-image", "new", config=Config(UiSettings(), {"kube": kube})
+    )
+    assert with_image == KubeProfile(name="kube", helper_image="new")
     demo = EndpointsProfile(name="demo", endpoints=("d:1",))
     assert parsed("status", "demo", config=Config(UiSettings(), {"demo": demo})) is demo
 

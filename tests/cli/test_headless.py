@@ -140,6 +140,7 @@ def enable_auth(cluster: EtcdCluster) -> None:
         (["status", "kube"], 1, "there is no kubeconfig: /nowhere/config"),
         (["launch", "--ssh", "a,b", "-J", "ops@j"], 2, "needs a terminal"),
         (["launch", "-J", "ops@j"], 2, "-J goes with --ssh only"),
+        (["status", "prod", "--helper-image", "x"], 2, "goes with --context or a profile of kind kube only"),
         (["demo"], 2, "the console needs a terminal"),
         (["demo", "--nodes", "10"], 2, "expected a whole number from 1 to 9, got '10'"),
         (["demo", "--stop"], 1, "run etcdtui demo"),
