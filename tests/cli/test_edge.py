@@ -158,7 +158,7 @@ def test_what_the_arguments_mean() -> None:
     )
     kube = KubeProfile(name="kube", helper_image="old")
     with_image = parsed(
-        "restore", "kube", "--helper-image", "new", config=Config(UiSettings(), {"kube": kube})
+        "status", "kube", "--helper-image", "new", config=Config(UiSettings(), {"kube": kube})
     )
     assert with_image == KubeProfile(name="kube", helper_image="new")
     demo = EndpointsProfile(name="demo", endpoints=("d:1",))
