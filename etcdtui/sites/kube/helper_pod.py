@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -38,13 +38,21 @@ def name_of(node: str) -> str:
 
 
 def helper_pod(
-    data: Mapping[str, Any], node: str, place: DataPlace, image: str, *, trial: bool = False
+    data: Mapping[str, Any],
+    node: str,
+    place: DataPlace,
+    image: str,
+    hosts: Iterable[str] = (),
+    *,
+    trial: bool = False,
 ) -> Json:
     """The pod.
 
     Args:
         data: the StatefulSet's JSON.
         image: one with a shell; empty where etcd's own has one.
+        hosts: names that lead to it itself: etcd restores no member whose peer URL has no address, and
+            that of a pod which is not there has none.
         trial: with an empty directory in the place of each claim.
     """
     meta, template = data["metadata"], data["spec"]["template"]["spec"]
@@ -57,6 +65,11 @@ def helper_pod(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         **({"affinity": {"nodeAffinity": affinity}} if affinity else {}),
+        **(
+            {"hostAliases": [{"ip": "127.0.0.1", "hostnames": names}]}
+            if (names := sorted(set(hosts)))
+            else {}
+        ),
         "containers": _containers(container_of(data), place, image),
         "volumes": [
             *(_volume(name, node, trial) for name in sorted({m["name"] for m in place.mounts})),

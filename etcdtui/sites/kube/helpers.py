@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from etcdtui.errors import NodeError, NotOffered, SiteError
 from etcdtui.etcd.ctl import Ran
@@ -120,8 +121,11 @@ class KubeHelpers(KubeEmptying):
 
     # -- the pod ---------------------------------------------------------------------------
 
-    def helper(self, node: str) -> Helper:
+    def helper(self, node: str, peer_urls: str = "") -> Helper:
         """The pod for a stopped node, made unless it runs already.
+
+        Args:
+            peer_urls: of its member, by commas, where others may be meant than the pod's settings have.
 
         Raises:
             NodeError: the node is wanted, or its pod does not go, or the helper does not come up.
@@ -135,7 +139,10 @@ class KubeHelpers(KubeEmptying):
         self.await_gone(node, etcd.grace + MARGIN)
         place = self.place(node, data)
         self._make_claims(data, etcd, node)
-        return self._up(helper_pod(data, node, place, self._where.helper_image), node, place)
+        known = next((n.peer_urls for n in self.picture().nodes(tls=False) if n.name == node), ())
+        hosts = {urlsplit(url).hostname or "" for url in (*known, *peer_urls.split(","))}
+        wanted = helper_pod(data, node, place, self._where.helper_image, filter(_is_name, hosts))
+        return self._up(wanted, node, place)
 
     def trial(self) -> Helper:
         """A helper pod without a claim, to see whether it comes up. Raises SiteError."""
@@ -276,6 +283,11 @@ class KubeHelpers(KubeEmptying):
     ) -> Ran:
         link = self.link()
         return execute(link.access, link.namespace, pod, container, argv, timeout, stdin)
+
+
+def _is_name(host: str) -> bool:
+    """Whether it is a name and not an address."""
+    return bool(host) and ":" not in host and not host.replace(".", "").isdigit()
 
 
 def _fits(there: Json, wanted: Json) -> bool:

@@ -99,7 +99,7 @@ class KubeRestores(KubeShelves):
         Raises:
             NodeError: it runs, holds the data of a member, or the tool refuses; its own words say why.
         """
-        helper = self.helper(node)
+        helper = self.helper(node, initial_cluster[node])
         data, part = helper.place.data_dir, helper.place.beside("etcdtui-part")
         looked = self.script(helper, _LOOK, data, part, allow=(OTHER,))
         if looked.code == OTHER:
