@@ -26,21 +26,22 @@ def evict(place: Place, pod: str) -> None:
     place.run("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
 
 
-def after(step: int, act: Callable[[], None]) -> Callable[[Progress], None]:
-    """Act once, when that step (from 1) is done."""
-    done: list[int] = []
+def settled(
+    console: Console, action: str, after: str, act: Callable[[], None], **options: object
+) -> list[str]:
+    """Carry an action out, and finish it as often as it was stopped; what each run said.
+
+    Args:
+        after: the verb of a step; once the first one of these is done,
+        act: is done.
+    """
+    plan = console.session.prepare(action, None, options)
+    index = [step.verb for step in plan.steps].index(after)
 
     def watch(report: Progress) -> None:
-        if report.phase == "done" and report.step_index + 1 == step and not done:
-            done.append(step)
+        if (report.phase, report.step_index) == ("done", index):
             act()
 
-    return watch
-
-
-def settled(console: Console, action: str, watch: Callable[[Progress], None], **options: object) -> list[str]:
-    """Carry an action out, and finish it as often as it was stopped; what each run said."""
-    plan = console.session.prepare(action, None, options)
     result, said = console.session.execute(plan, progress=watch), []
     for _ in range(3):
         said.append(result.message)
@@ -65,7 +66,7 @@ def test_a_pod_that_is_evicted_in_mid_plan_costs_no_quorum_and_the_plan_goes_on(
         assert leader is not None
         before = {name: pod["metadata"]["uid"] for name, pod in place.pods().items()}
         members = {m["ID"] for m in place.members()}
-        settled(console, "rolling-restart", after(1, lambda: evict(place, leader.name)))
+        settled(console, "rolling-restart", "node.restart", lambda: evict(place, leader.name))
         place.wait_ready(3)
         after_uids = {name: pod["metadata"]["uid"] for name, pod in place.pods().items()}
         assert all(after_uids[name] != uid for name, uid in before.items())
@@ -73,6 +74,6 @@ def test_a_pod_that_is_evicted_in_mid_plan_costs_no_quorum_and_the_plan_goes_on(
         # The learner is added, and one of those that must promote it goes away.
         console.from_now()
         console.ready(3)
-        settled(console, "scale", after(1, lambda: evict(place, "etcd-1")), voters=4)
+        settled(console, "scale", "member.add", lambda: evict(place, "etcd-1"), voters=4)
         assert names(place) == ["etcd-0", "etcd-1", "etcd-2", "etcd-3"]
         wait_until(lambda: not any(m.get("isLearner") for m in place.members()), "all vote", 30, 0.5)
