@@ -39,6 +39,8 @@ class Operation:
     """Whether one member is left once it is finished, the other nodes being stopped."""
     hosts: bool = True
     """Whether the lab of hosts has room for it, or its nodes work so."""
+    again: bool = False
+    """Whether it is done once more when it was undone: without it the cluster is lost."""
     local: bool = True
     """Whether local nodes work so."""
 
@@ -133,6 +135,7 @@ OPERATIONS: tuple[Operation, ...] = (
         lambda s: ["recover-quorum", "--node", s.notes["survivor"], "--override", s.profile],
         _lose_quorum,
         online=False,
+        again=True,
         hosts=False,
         local=False,
     ),

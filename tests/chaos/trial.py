@@ -244,6 +244,9 @@ def _unfinished(stage: Stage) -> list[dict[str, Any]]:
 
 def _revive(stage: Stage, operation: Operation, outcome: Outcome) -> None:
     """Nodes that were hurt, or stopped by intent, run again before the count."""
+    if operation.again and outcome.settled in ("undone", "not begun"):
+        code, said = stage.run(*operation.argv(stage), stage.profile, "--yes")
+        outcome.history.append(f"again: {code} {said}".strip())
     back = operation.shrinks_to_one and outcome.settled in ("undone", "not begun")
     hurt = outcome.point.fault not in (Fault.NONE, Fault.CONSOLE)
     if operation.shrinks_to_one and hurt and not back:
