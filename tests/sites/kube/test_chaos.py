@@ -19,6 +19,7 @@ SELECTED = (
     ("add a member", Point(Fault.CONSOLE, 4, "begin", 0.3)),
     ("replace a dead member", Point(Fault.CONSOLE, 4, "end")),
     ("restart a follower", Point(Fault.POWER_CUT, 1, "begin", 1.0)),
+    ("restore a snapshot", Point(Fault.CONSOLE, 8, "begin", 0.6)),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
