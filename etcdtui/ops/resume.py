@@ -17,7 +17,7 @@ from etcdtui.ops import guards, verify
 from etcdtui.ops.plan import Args, Plan, Step
 from etcdtui.ops.store import Entry, Mark, PlanStore
 
-_ONLY_LOOKS = ("wait", "snapshot.check", "hash.compare", "keys.count")
+_ONLY_LOOKS = ("wait", "snapshot.check", "restore.rehearse", "hash.compare", "keys.count")
 """Steps that change nothing."""
 _ABOUT_THE_NODE = ("node-running", "node-stopped", "no-member")
 """Guards about what a step is to change: a step that may have happened already must not fail on them."""

@@ -230,6 +230,15 @@ def test_the_cluster_is_founded_anew_from_its_survivor(tmp_path: Path, version: 
         assert value(site, "n2") == "blue"
 
 
+def serves(site: LocalSite, name: str) -> bool:
+    """Whether that node's member takes linearizable reads: it hears of its promotion after the leader."""
+    try:
+        value(site, name)
+    except EtcdError:
+        return False
+    return True
+
+
 def grow(site: LocalSite, name: str) -> None:
     """What scaling back does with a node whose data was moved aside."""
     place = node(site, name)
@@ -248,6 +257,7 @@ def grow(site: LocalSite, name: str) -> None:
             return True
 
         wait_until(promoted, "it is promoted", 30)
+        wait_until(lambda: serves(site, name), "it knows of it itself")
     finally:
         api.close()
 
