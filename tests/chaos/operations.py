@@ -37,6 +37,8 @@ class Operation:
     """Further flags of etcd."""
     shrinks_to_one: bool = False
     """Whether one member is left once it is finished, the other nodes being stopped."""
+    unstarted: int = 0
+    """Voters that count for the quorum before they have started, of which the plan warns."""
     hosts: bool = True
     """Whether the lab of hosts has room for it, or its nodes work so."""
     again: bool = False
@@ -105,7 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("rolling restart", lambda _s: ["rolling-restart"]),
     Operation("upgrade 3.4 to 3.5", lambda _s: ["upgrade", "3.5.1"], versions=("3.4",)),
     Operation("add a member", lambda _s: ["add-member"], grows=1),
-    Operation("add a voter", lambda _s: ["add-member", "--voter"], grows=1),
+    Operation("add a voter", lambda _s: ["add-member", "--voter"], grows=1, unstarted=1),
     Operation("grow by two", lambda s: ["scale", str(s.size + 2)], grows=2, hosts=False),
     Operation("shrink by two", lambda s: ["scale", str(s.size - 2)], grows=-2),
     Operation("remove a follower", lambda s: ["remove-member", s.follower()], grows=-1),

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from etcdtui.model.quorum import quorum_of
 from tests.chaos.operations import Operation
 from tests.chaos.stage import Stage, staged, writing
 from tests.sites.local.support import wait_until
@@ -279,7 +280,8 @@ def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome)
     tally: Tally = writer.verify(stage.urls())
     outcome.written, outcome.lost = tally.acknowledged, len(tally.lost)
     hurt = outcome.point.fault not in (Fault.NONE, Fault.CONSOLE)
-    # With two voters left the fault alone costs the quorum, whatever the console does.
-    ours = not (hurt and min(stage.size, target) < 3)
+    # With two voters left, or with one that has not started in a fourth place, the fault alone costs the quorum.
+    spared = min(stage.size, target) >= 3 and stage.size - 1 >= quorum_of(stage.size + operation.unstarted)
+    ours = spared or not hurt
     if operation.online and ours and tally.longest_gap > ELECTION:
         outcome.without_quorum = tally.longest_gap
