@@ -280,7 +280,7 @@ def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome)
     tally: Tally = writer.verify(stage.urls())
     outcome.written, outcome.lost = tally.acknowledged, len(tally.lost)
     hurt = outcome.point.fault not in (Fault.NONE, Fault.CONSOLE)
-    # With two voters left, or with one that has not started in a fourth place, the fault alone costs the quorum.
+    # With two voters left, or a fourth that has not started, the fault alone costs the quorum.
     spared = min(stage.size, target) >= 3 and stage.size - 1 >= quorum_of(stage.size + operation.unstarted)
     ours = spared or not hurt
     if operation.online and ours and tally.longest_gap > ELECTION:
