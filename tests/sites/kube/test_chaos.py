@@ -12,7 +12,7 @@ from tests.chaos.operations import OPERATIONS
 from tests.chaos.trial import Fault, Point, attempt
 from tests.support.kube import Kube
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(400)]
 
 SEED = 5
 SELECTED = (

@@ -13,7 +13,7 @@ from etcdtui.ops.runner import Progress
 from tests.sites.kube.support import Console, console_on, names
 from tests.support.kube import Place, wait_until
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(400)]
 
 
 def evict(place: Place, pod: str) -> None:

@@ -10,7 +10,7 @@ from etcdtui.model.cluster import RunState
 from tests.sites.kube.support import console_on, names
 from tests.support.kube import Place, wait_until
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(240)]
 
 
 def test_lost_data_is_replaced_on_a_new_claim(place: Place, tmp_path: Path) -> None:

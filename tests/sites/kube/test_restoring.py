@@ -90,6 +90,7 @@ def test_a_snapshot_is_restored_where_the_image_has_no_shell(place: Place, tmp_p
         console.do("restart-node", "etcd-2")
 
 
+@pytest.mark.long
 def test_pods_that_manage_themselves_are_restored_and_what_was_cut_off_goes_on(
     place: Place, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_pods_that_manage_themselves_are_restored_and_what_was_cut_off_goes_on(
         assert etcdctl(place, "get", "colour", "--print-value-only", pod=pod).strip() == "blue"
 
 
+@pytest.mark.long
 def test_a_quorum_is_recovered_from_the_survivor_and_from_a_claim(place: Place, tmp_path: Path) -> None:
     place.config_files(3, image=SHELL)
     place.wait_ready(3)

@@ -10,7 +10,7 @@ from etcdtui.ops.plan import Outcome
 from tests.sites.kube.support import console_on
 from tests.support.kube import Place
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 def images(place: Place) -> list[str]:
