@@ -31,6 +31,21 @@ def step_of(site: Founding, piece: Piece) -> Step:
         guards=(Check("no-other-cluster", {"peers": list(site.peer_urls())}),),
         verify=check if piece.starts else None,
         verify_timeout=HEALTHY_TIMEOUT,
+        undo=_undo_step(site, piece.undo) if piece.undo is not None else None,
+        final=piece.final,
+    )
+
+
+def _undo_step(site: Founding, piece: Piece) -> Step:
+    """What takes a piece back: no member runs any more after it, where it says so."""
+    return Step(
+        verb="found.do",
+        args={"piece": piece.id},
+        title=piece.title,
+        call=piece.call,
+        guards=(Check("no-other-cluster", {"peers": list(site.peer_urls())}),),
+        verify=Check("nodes-down") if piece.ends else None,
+        verify_timeout=HEALTHY_TIMEOUT,
     )
 
 

@@ -158,7 +158,7 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
     Raises UsageError when none of them can be taken back.
     """
     begun = [step for step, mark in left.open if mark is not Mark.PENDING]
-    did = [*left.done, *begun]
+    did = _once([*left.done, *begun])
     if final := next((step for step in did if step.final), None):
         raise UsageError(f"there is no way back after: {clean(final.title)}", f"etcdtui finish {left.id}")
     steps: tuple[Step, ...] = ()
@@ -188,6 +188,16 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
         member_ids=(),
         origin=left.id,
     )
+
+
+def _once(steps: list[Step]) -> list[Step]:
+    """Without those that a plan which was begun anew had done before: what came first is taken back last."""
+    out: list[Step] = []
+    for step in steps:
+        same = (_sent(step), step.undo and _sent(step.undo))
+        if all(same != (_sent(other), other.undo and _sent(other.undo)) for other in out):
+            out.append(step)
+    return out
 
 
 def _sent(step: Step) -> tuple[str, Args]:

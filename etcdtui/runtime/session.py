@@ -77,6 +77,7 @@ class Session:
         self._latest = ClusterSnapshot(name=site.name, refresh=refresh)
         self._published = self._latest
         self._opened = False
+        self._told_left = False
         self._began = time.monotonic()
         self._events: deque[Event] = deque(maxlen=TIMELINE)
         self._watchers: list[Callable[[ClusterSnapshot], None]] = []
@@ -215,6 +216,8 @@ class Session:
         elif (snapshot.answers or self._waited_long()) and (first := opening(snapshot)):
             self._opened = True
             self._tell([first])
+        if not self._told_left and (self._opened or self._waited_long()):
+            self._told_left = True
             self._tell_unfinished()
         with self._lock:
             watchers = list(self._watchers)
@@ -233,6 +236,11 @@ class Session:
         for left in self.changes.unfinished():
             text = f"left unfinished: {left.title}: {left.why}; it can be finished or undone"
             self.note(Severity.WARNING, text)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the cluster has answered, or has had the time: there may be none yet, or none any more."""
+        return bool(self._latest.answers) or self._waited_long()
 
     def _waited_long(self) -> bool:
         return time.monotonic() - self._began >= PATIENCE

@@ -24,6 +24,10 @@ class Piece:
     """Whether the members run after it, so that the cluster is to become healthy."""
     ends: bool = False
     """Whether no member runs after it any more."""
+    undo: Piece | None = None
+    """What takes back what it has made, and nothing that was there before; None where it makes nothing."""
+    final: bool = False
+    """Whether the cluster counts as standing from then on: it is torn down, not undone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class EtcdtuiApp(KeyActions):
             return
         self.main.show(message.snapshot)
         self.flow.snapshot_arrived()
-        if not self._asked_for_left and message.snapshot.answers:
+        if not self._asked_for_left and self.session.ready:
             self._asked_for_left = True
             run(self, self.session.unfinished, self._offer_left, self._failed)
         if (update := getattr(self.screen, "update_snapshot", None)) is not None:

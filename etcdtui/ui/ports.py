@@ -270,6 +270,11 @@ class SessionPort(Protocol):
         """What the guards say now."""
         ...
 
+    @property
+    def ready(self) -> bool:
+        """Whether the cluster has answered, or has had the time to."""
+        ...
+
     def unfinished(self) -> Sequence[UnfinishedInfo]:
         """What was left unfinished on this cluster; reads files."""
         ...

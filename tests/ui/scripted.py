@@ -315,6 +315,10 @@ class ScriptedSession:
         found = next(a.fields for a in ACTIONS if a.id == action_id)
         return tuple(replace(f, proposal=(typed or {}).get(f.name, f.proposal)) for f in found)
 
+    @property
+    def ready(self) -> bool:
+        return bool(self.snapshot().answers)
+
     def unfinished(self) -> Sequence[FakeLeft]:
         return self.left
 

@@ -14,7 +14,7 @@ from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
 from etcdtui.model.health import Finding
 from etcdtui.sites.founding import Piece, Sight, Tell
-from etcdtui.sites.kube import preflight, razing, rights
+from etcdtui.sites.kube import preflight, razing, rights, undoing
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.base import short_call
@@ -154,11 +154,9 @@ class KubeFounding(KubeSite):
         )
         out.append(Piece("start", "apply the StatefulSet", call, starts=True))
         text = f"{self._path(made.config_map(founded=True))}/{made.name}-config"
-        out.append(
-            Piece("settle", "let no member found a second cluster",
-                  short_call("APPLY", text, "initial-cluster-state: existing"))
-        )  # fmt: skip
-        return tuple(out)
+        call = short_call("APPLY", text, "initial-cluster-state: existing")
+        out.append(Piece("settle", "let no member found a second cluster", call, final=True))
+        return tuple(undoing.with_way_back(piece, made) for piece in out)
 
     def survey(self) -> tuple[Sight, ...]:
         """Namespace, StorageClass, nodes, what is left of an earlier cluster."""
@@ -210,7 +208,11 @@ class KubeFounding(KubeSite):
                     self.look()
                 return said
             case "settle":
-                return self._apply_all([self._files(made, founded=True)])
+                said = self._apply_all([self._files(made, founded=True)])
+                undoing.done_with(self._api(), made)
+                return said
+            case _ if piece.startswith(undoing.UNDO):
+                return undoing.undo(self._api(), made, piece)
             case "stop":
                 return razing.stop(self._api(), made)
             case "files away":
@@ -258,9 +260,12 @@ class KubeFounding(KubeSite):
         for each in objects:
             what = f"{each['kind']} {each['metadata']['name']}"
             path = f"{self._path(each)}/{each['metadata']['name']}"
-            before = ((self._get(path) or {}).get("metadata") or {}).get("resourceVersion")
+            there = self._get(path)
+            before = ((there or {}).get("metadata") or {}).get("resourceVersion")
             try:
-                after = self._api().apply(path, each, MANAGER)["metadata"]["resourceVersion"]
+                after = self._api().apply(path, undoing.noted(each, there), MANAGER)["metadata"][
+                    "resourceVersion"
+                ]
             except ApiError as error:
                 hint = error.hint
                 if error.status == 409:

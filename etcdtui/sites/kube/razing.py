@@ -17,14 +17,36 @@ GONE = 120.0
 PAUSE = 0.5
 
 
+def stateful_set_path(made: Manifests) -> str:
+    """Where the StatefulSet is."""
+    return f"/apis/apps/v1/namespaces/{made.namespace}/statefulsets/{made.name}"
+
+
+def object_paths(made: Manifests) -> tuple[str, ...]:
+    """Where budget, Services and the pods' files are."""
+    core = f"/api/v1/namespaces/{made.namespace}"
+    return (
+        f"/apis/{made.policy}/namespaces/{made.namespace}/poddisruptionbudgets/{made.name}",
+        f"{core}/services/{made.name}",
+        f"{core}/services/{made.name}-client",
+        f"{core}/configmaps/{made.name}-config",
+    )
+
+
+def secret_paths(made: Manifests) -> tuple[str, ...]:
+    """Where the Secrets are that are made."""
+    core = f"/api/v1/namespaces/{made.namespace}/secrets"
+    return tuple(f"{core}/{made.name}-{kind}" for kind in ("server", "peer", "client"))
+
+
 def stop(api: Api, made: Manifests) -> str:
     """Delete the StatefulSet, its pods with it, and wait until they are gone. Raises SiteError."""
-    path = f"/apis/apps/v1/namespaces/{made.namespace}/statefulsets/{made.name}"
+    path = stateful_set_path(made)
     found = get(api, path)
     if found is None:
         return f"there is no StatefulSet {made.namespace}/{made.name}"
     _ours(found, made)
-    _delete(api, path, {"propagationPolicy": "Foreground"})
+    delete(api, path, {"propagationPolicy": "Foreground"})
     deadline = time.monotonic() + GONE
     while get(api, path) is not None:
         if time.monotonic() > deadline:
@@ -35,21 +57,13 @@ def stop(api: Api, made: Manifests) -> str:
 
 def objects_away(api: Api, made: Manifests) -> str:
     """Delete budget, Services, ConfigMap and the Secrets that were made. Raises SiteError."""
-    core = f"/api/v1/namespaces/{made.namespace}"
-    paths = [
-        f"/apis/{made.policy}/namespaces/{made.namespace}/poddisruptionbudgets/{made.name}",
-        f"{core}/services/{made.name}",
-        f"{core}/services/{made.name}-client",
-        f"{core}/configmaps/{made.name}-config",
-    ]
-    if made.plan.tls is Tls.MADE:
-        paths += [f"{core}/secrets/{made.name}-{kind}" for kind in ("server", "peer", "client")]
+    paths = [*object_paths(made), *(secret_paths(made) if made.plan.tls is Tls.MADE else ())]
     gone = []
     for path in paths:
         found = get(api, path)
         if found is not None:
             _ours(found, made)
-            _delete(api, path)
+            delete(api, path)
             gone.append("/".join(path.split("/")[-2:]))
     return f"deleted {', '.join(gone)}" if gone else "all gone already"
 
@@ -61,7 +75,7 @@ def claims_away(api: Api, made: Manifests) -> str:
     start = f"data-{made.name}-"
     ours = [name for name in names if name.startswith(start) and name.removeprefix(start).isdecimal()]
     for name in ours:
-        _delete(api, f"{path}/{name}")
+        delete(api, f"{path}/{name}")
     return f"deleted {plural(len(ours), 'claim')}" + (f": {', '.join(ours)}" if ours else "")
 
 
@@ -75,7 +89,8 @@ def _ours(found: dict[str, Any], made: Manifests) -> None:
         )
 
 
-def _delete(api: Api, path: str, options: dict[str, Any] | None = None) -> None:
+def delete(api: Api, path: str, options: dict[str, Any] | None = None) -> None:
+    """Delete an object; one that is gone already is none. Raises ApiError."""
     try:
         api.delete(path, options)
     except ApiError as error:

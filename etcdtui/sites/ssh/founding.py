@@ -16,10 +16,10 @@ from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.sites.asking import Asker
 from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import installing, laying, paper, razing
+from etcdtui.sites.ssh import calls, installing, laying, paper, razing, receipt, undoing
 from etcdtui.sites.ssh.ctl_way import endpoint
 from etcdtui.sites.ssh.hop import spot
-from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of
+from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of, retract
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.shell import Done
 from etcdtui.sites.ssh.site import SshSite
@@ -121,19 +121,19 @@ class SshFounding(SshSite):
             )
         ]
         if boot.release.source is not Source.THERE:
-            out.append(Piece("release", f"install etcd {boot.release.version}", self._release_call()))
-        out.append(Piece("places", "make account and directories", self._places_call()))
+            out.append(Piece("release", f"install etcd {boot.release.version}", calls.release(boot)))
+        out.append(Piece("places", "make account and directories", calls.places(boot, self._each)))
         if boot.tls in (Tls.MADE, Tls.GIVEN):
             whose = "made by a CA of its own" if boot.tls is Tls.MADE else "as you brought them"
             keys = f"root:{boot.account} 0640" if boot.runner is Runner.SYSTEMD else "0640"
             call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys {keys})")
             out.append(Piece("tls", f"write certificates {whose}", call))
-        out.append(Piece("files", "write the configuration", self._files_call()))
+        out.append(Piece("files", "write the configuration", calls.files(boot, self.name, self._each)))
         out += pieces_of(boot, self.name, next(iter(self._members)))
-        out.append(Piece("start", "start all members", self._start_call(), starts=True))
+        out.append(Piece("start", "start all members", calls.start(boot, self._each), starts=True))
         call = self._each(lambda m: f"{settings.config_file(boot, m)}: initial-cluster-state: existing")
-        out.append(Piece("settle", "let no member found a second cluster", call))
-        return tuple(out)
+        out.append(Piece("settle", "let no member found a second cluster", call, final=True))
+        return tuple(undoing.with_way_back(piece, boot, self._each) for piece in out)
 
     def survey(self) -> tuple[Sight, ...]:
         """Ports, data directory, machine, clock, disk: every host, all at once."""
@@ -143,13 +143,20 @@ class SshFounding(SshSite):
     def _meet(self, piece: str) -> str:
         """Do one of them; not any more once the configuration says that the cluster exists."""
         host = self._host(next(iter(self._members)))
+        noted, run = receipt.path(self.boot, self._members[host.name]), self._run_of(host)
+        if piece == "undo announce":
+            if not receipt.has(host, noted, "announced", run):
+                return "nothing was announced by this bring-up"
+            said = retract(self.dial, self.boot, self.name)
+            receipt.dropped(host, noted, "announced", run)
+            return said
         if self._settled(host):
             return "the members know each other already"
         if piece == "records":
             return self._all(lambda h, _: check_records(h, self.boot))
         if piece == "service":
             return old_service(host, self.boot)
-        return announce(self.dial, self.boot, self.name)
+        return announce(self.dial, self.boot, self.name, lambda: receipt.note(host, noted, "announced", run))
 
     def _settled(self, host: Host) -> bool:
         return laying.is_settled(host, self.boot, self._members[host.name], self.name, self._run_of(host))
@@ -184,33 +191,6 @@ class SshFounding(SshSite):
     def _each(self, words: Callable[[MemberPlan], str]) -> str:
         return "; ".join(f"{name}: {words(member)}" for name, member in self._members.items())
 
-    def _release_call(self) -> str:
-        release, target = self.boot.release, installing.target_of(self.boot)
-        how = {
-            Source.TARBALL: f"copy {release.where} over SFTP",
-            Source.URL: f"fetch {release.where} here and copy it over SFTP",
-            Source.HOST_URL: f"have every host fetch {release.where}",
-        }[release.source]
-        checksum = f", SHA-256 {release.sha256}" if release.sha256 else ""
-        return f"{how}{checksum}; tar -xzf into {target}; ln -sfn {target} {installing.link_of(self.boot)}"
-
-    def _places_call(self) -> str:
-        account = f"useradd --system {self.boot.account}; " if self.boot.runner is Runner.SYSTEMD else ""
-        return account + self._each(lambda m: f"mkdir -m 700 {settings.data_dir(self.boot, m)}")
-
-    def _files_call(self) -> str:
-        def words(member: MemberPlan) -> str:
-            files = paper.files(self.boot, member, self.name, founded=False)
-            return ", ".join(f"{file.path} ({owner}{file.mode:04o})" for file in files
-                             for owner in [f"{laying.owner_of(self.boot, file)} ".lstrip()])  # fmt: skip
-
-        return f"{self._each(words)}; `etcdtui render {self.name}` prints them"
-
-    def _start_call(self) -> str:
-        if self.boot.runner is Runner.SYSTEMD:
-            return self._each(lambda m: f"systemctl start --no-block {paper.unit_name(self.boot, m)}")
-        return self._each(lambda m: f"nohup {' '.join(paper.command_line(self.boot, m))} &")
-
     def carry_out(self, piece: str, tell: Tell) -> str:
         """Do one of `pieces`. Raises SiteError naming the host."""
         match piece:
@@ -226,7 +206,7 @@ class SshFounding(SshSite):
                 )
             case "files":
                 return self._all(self._lay_files)
-            case "records" | "service" | "announce":
+            case "records" | "service" | "announce" | "undo announce":
                 return self._meet(piece)
             case "start":
                 return self._all(lambda h, _: self.start_node(h.name))
@@ -241,6 +221,10 @@ class SshFounding(SshSite):
                 )
             case "files away":
                 return self._all(lambda h, m: razing.files_away(h, self.boot, m, self._run_of(h)))
+            case _ if piece.startswith(undoing.UNDO):
+                return self._all(
+                    lambda h, m: undoing.undo(h, self.boot, m, piece, self._run_of(h), self._stop)
+                )
         raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
 
     # -- one piece on all hosts ----------------------------------------------------------------------
@@ -291,4 +275,9 @@ class SshFounding(SshSite):
         tarball = None
         if self.boot.release.source is not Source.HOST_URL:
             tarball = installing.local_tarball(self.boot, self._fetched, tell)
-        return self._all(lambda h, _: installing.install(h, self.boot, self._run_of(h), tarball, tell))
+
+        def install(host: Host, member: MemberPlan) -> str:
+            noted = receipt.path(self.boot, member)
+            return installing.install(host, self.boot, self._run_of(host), tarball, tell, noted)
+
+        return self._all(install)

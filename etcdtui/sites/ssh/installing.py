@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etcdtui.errors import NodeError, SiteError
 from etcdtui.model.bootstrap import HostsBootstrap, Source
 from etcdtui.model.text import clean, si_bytes
+from etcdtui.sites.ssh import receipt
 from etcdtui.sites.ssh.shell import Done, checked
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ echo "link $(readlink "$2" 2>/dev/null)"
 _UNPACK = r"""
 set -e
 tarball=$1 target=$2
-mkdir -p "$(dirname "$target")"
+folders "$(dirname "$target")"
 part=$target.part.$$
 mkdir -p "$part"
 trap 'rm -rf "$part"' EXIT
@@ -47,7 +48,12 @@ if "$target/etcd" --version >/dev/null 2>&1; then exit 0; fi
 if [ -e "$target" ]; then mv -T "$target" "$target.damaged.$(date +%s)"; fi
 mv -T "$part" "$target"
 """
-_LINK = 'ln -sfn -- "$1" "$2.$$" && mv -T -- "$2.$$" "$2"'
+_LINK = r"""
+set -e
+target=$1 link=$2 was=$(readlink "$2" 2>/dev/null || echo -)
+[ -n "$receipt" ] && grep -qF -- "link $link " "$receipt" 2>/dev/null || note link "$link" "$was"
+ln -sfn -- "$target" "$link.$$" && mv -T -- "$link.$$" "$link"
+"""
 _FETCH = r"""
 set -e
 cd && mkdir -p "$3"
@@ -129,11 +135,17 @@ def _fetch(url: str, path: Path, tell: Callable[[str], None]) -> None:
 
 
 def install(
-    host: Host, plan: HostsBootstrap, run: Run, tarball: tuple[Path, str] | None, tell: Callable[[str], None]
+    host: Host,
+    plan: HostsBootstrap,
+    run: Run,
+    tarball: tuple[Path, str] | None,
+    tell: Callable[[str], None],
+    noted: str = "",
 ) -> str:
     """Have the release unpacked and linked on a host; what was done, in words.
 
     Args:
+        noted: the receipt in which the link is noted; empty for none.
         run: runs a command with the rights that the directories need.
         tarball: the file here and its SHA-256; None when the host fetches it by itself.
 
@@ -146,14 +158,14 @@ def install(
     did = []
     if wanted not in there[:-1]:
         parcel = _bring(host, plan, tarball, tell)
-        unpack = ["sh", "-c", _UNPACK, "sh", parcel, target]
+        unpack = receipt.script(_UNPACK, noted, parcel, target)
         checked(run(unpack, timeout=UNPACK_TIMEOUT), f"{host.name}: {parcel}")
         now = run(["sh", "-c", _THERE, "sh", target, link]).text.splitlines()
         if wanted not in now[:-1]:
             raise NodeError(f"{host.name}: {target}/etcd does not say that it is etcd {wanted}")
         did.append(f"unpacked etcd {wanted} into {target}")
     if linked != target:
-        checked(run(["sh", "-c", _LINK, "sh", target, link]), host.name)
+        checked(run(receipt.script(_LINK, noted, target, link)), host.name)
         did.append(f"{link} leads to it")
     return f"{host.name}: {', '.join(did) or f'etcd {wanted} is there already'}"
 

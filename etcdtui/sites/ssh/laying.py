@@ -11,7 +11,7 @@ from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, GivenTls, HostsBootstrap, MemberPlan, Runner, Tls
 from etcdtui.sites.pki import Names
 from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import paper
+from etcdtui.sites.ssh import paper, receipt
 from etcdtui.sites.ssh.paper import HostFile
 from etcdtui.sites.ssh.shell import Done, checked
 
@@ -29,21 +29,30 @@ if [ "$own" = yes ] && ! id -u "$account" >/dev/null 2>&1; then
 fi
 # etcd makes directories of its own only below what belongs to it.
 if [ ! -d "$data" ]; then
+    folders "$(dirname "$data")"
+    note data "$data"
     mkdir -p "$data"
     echo "made $data"
+elif ! noted data "$data" && [ -z "$(ls -A "$data" | head -n 1)" ]; then
+    note held "$data"
 fi
 chmod 700 "$data"
 [ "$own" = no ] || chown "$account:" "$data"
-if [ ! -d "$config" ]; then mkdir -p "$config"; echo "made $config"; fi
+if [ ! -d "$config" ]; then folders "$config"; echo "made $config"; fi
 """
 # The text comes on standard input, so that no key is ever in a command line. A new file appears as a whole.
 _WRITE = r"""
 set -e
 path=$1 mode=$2 owner=$3
-mkdir -p "$(dirname "$path")"
+folders "$(dirname "$path")"
+[ -e "$path" ] || note file "$path"
 umask 077
 cat > "$path.part"
 if [ -e "$path" ] && cmp -s "$path" "$path.part"; then rm -f "$path.part"; echo same; exit 0; fi
+if [ -n "$receipt" ] && [ -e "$path" ] && ! noted file "$path" && ! noted was "$path"; then
+    cp -p -- "$path" "$path.before"
+    note was "$path"
+fi
 [ -z "$owner" ] || chown "$owner" "$path.part"
 chmod "$mode" "$path.part"
 sync "$path.part" 2>/dev/null || sync
@@ -56,13 +65,17 @@ def make_places(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) 
     """The account and the directories. Raises NodeError."""
     own = "yes" if plan.runner is Runner.SYSTEMD else "no"
     words = [plan.account, settings.data_dir(plan, member), plan.config_dir, own]
-    done = checked(run(["sh", "-c", _PLACES, "sh", *words]), host.name)
+    done = checked(run(receipt.script(_PLACES, receipt.path(plan, member), *words)), host.name)
     return f"{host.name}: {', '.join(done.text.split(chr(10))).strip(', ') or 'all there already'}"
 
 
-def write(host: Host, file: HostFile, run: Run, *, owner: str) -> bool:
-    """Write a file unless it is there with the same text; whether that was needed. Raises NodeError."""
-    script = ["sh", "-c", _WRITE, "sh", file.path, f"{file.mode:o}", owner]
+def write(host: Host, file: HostFile, run: Run, *, owner: str, noted: str = "") -> bool:
+    """Write a file unless it is there with the same text; whether that was needed. Raises NodeError.
+
+    Args:
+        noted: the receipt in which it is noted, so that it can be taken back; empty for none.
+    """
+    script = receipt.script(_WRITE, noted, file.path, f"{file.mode:o}", owner)
     done = checked(run(script, stdin=file.text.encode(), timeout=30), f"{host.name}: {file.path}")
     return done.text.strip() == "written"
 
@@ -87,6 +100,12 @@ def certificates(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> t
         HostFile(f"{folder}/{name}", text, 0o640 if name.endswith("-key.pem") else 0o644, plan.account)
         for name, text in found.items()
     )
+
+
+def certificate_paths(plan: HostsBootstrap, member: MemberPlan) -> tuple[str, ...]:
+    """Where `certificates` lie on the host."""
+    names = [f"{kind}{end}.pem" for kind in ("server", "peer") for end in ("", "-key", "-ca")]
+    return tuple(f"{settings.tls_dir(plan, member)}/{name}" for name in names)
 
 
 def _made(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> dict[str, str]:
@@ -129,7 +148,7 @@ def lay_certificates(host: Host, plan: HostsBootstrap, member: MemberPlan, store
     wrote = [
         file
         for file in certificates(plan, member, store)
-        if write(host, file, run, owner=owner_of(plan, file))
+        if write(host, file, run, owner=owner_of(plan, file), noted=receipt.path(plan, member))
     ]
     folder = settings.tls_dir(plan, member)
     return f"{host.name}: " + (f"wrote {len(wrote)} files into {folder}" if wrote else "all there already")
@@ -140,14 +159,14 @@ def lay_files(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str
 
     A file that says already that the cluster is founded stays as it is.
     """
-    wrote = []
+    wrote, noted = [], receipt.path(plan, member)
     config, *units = paper.files(plan, member, cluster, founded=False)
     after = paper.files(plan, member, cluster, founded=True)[0]
     if _text_of(host, config.path, run) != after.text and write(
-        host, config, run, owner=owner_of(plan, config)
+        host, config, run, owner=owner_of(plan, config), noted=noted
     ):
         wrote.append(config.path)
-    wrote += [unit.path for unit in units if write(host, unit, run, owner="root:root")]
+    wrote += [unit.path for unit in units if write(host, unit, run, owner="root:root", noted=noted)]
     if units:
         name = paper.unit_name(plan, member)
         checked(run(["systemctl", "daemon-reload"], timeout=60), host.name)
@@ -162,11 +181,11 @@ def is_settled(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: st
 
 
 def settle_file(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> str:
-    """Have the configuration file say that the cluster exists. Raises NodeError."""
+    """Have the configuration file say that the cluster exists; then nothing is undone. Raises NodeError."""
     config = paper.files(plan, member, cluster, founded=True)[0]
-    if write(host, config, run, owner=owner_of(plan, config)):
-        return f"{host.name}: {config.path} says `existing`"
-    return f"{host.name}: {config.path} says so already"
+    written = write(host, config, run, owner=owner_of(plan, config))
+    receipt.done_with(host, receipt.path(plan, member), run)
+    return f"{host.name}: {config.path} " + ("says `existing`" if written else "says so already")
 
 
 def _text_of(host: Host, path: str, run: Run) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
 
 T = TypeVar("T")
+Dial = Callable[[str], EtcdWriter]
 
 DNS_PORT = 53
 TIMEOUT = 5.0
@@ -139,32 +140,63 @@ def old_service(host: Host, boot: HostsBootstrap) -> str:
     return f"the discovery service expects {plural(size, 'member')}"
 
 
-def announce(dial: Callable[[str], EtcdWriter], boot: HostsBootstrap, cluster: str) -> str:
+def announce(dial: Dial, boot: HostsBootstrap, cluster: str, note: Callable[[], None] = lambda: None) -> str:
     """Tell the etcd that serves as discovery service (3.6 and newer) how many members will come.
+
+    Args:
+        note: is called before anything is written there.
 
     Raises:
         SiteError: it is not reached, or was told another number before.
     """
-    token = boot.meeting.token or settings.token_of(boot, cluster)
-    key, size = f"{REGISTRY}/{token}/_config/size".encode(), len(boot.members)
+    key, size = f"{_announced_at(boot, cluster)}_config/size".encode(), len(boot.members)
+
+    def tell(api: EtcdWriter, url: str) -> str:
+        token = clean(boot.meeting.token or settings.token_of(boot, cluster))
+        there = api.get(key, TIMEOUT)
+        if there is None:
+            note()
+            if api.put_if(key, str(size).encode(), 0, TIMEOUT):
+                return f"{clean(url)}: {token} expects {plural(size, 'member')}"
+            there = api.get(key, TIMEOUT)
+        if there is not None and there.value == str(size).encode():
+            return f"{clean(url)}: {token} expects {plural(size, 'member')} already"
+        was = there.value.decode("utf-8", "replace") if there is not None else "nothing"
+        raise SiteError(
+            f"{clean(url)}: {token} expects {clean(was, 20)} members, not {size}",
+            "give another discovery_token",
+        )
+
+    return _at_service(dial, boot, tell)
+
+
+def retract(dial: Dial, boot: HostsBootstrap, cluster: str) -> str:
+    """Delete what was announced there, and whoever has come since. Raises SiteError."""
+    prefix = _announced_at(boot, cluster).encode()
+
+    def delete(api: EtcdWriter, url: str) -> str:
+        keys = [each.key for each in api.get_prefix(prefix, TIMEOUT)]
+        for key in keys:
+            api.delete(key, TIMEOUT)
+        return f"{clean(url)}: deleted {plural(len(keys), 'key')} of the announcement"
+
+    return _at_service(dial, boot, delete)
+
+
+def _announced_at(boot: HostsBootstrap, cluster: str) -> str:
+    return f"{REGISTRY}/{boot.meeting.token or settings.token_of(boot, cluster)}/"
+
+
+def _at_service(dial: Dial, boot: HostsBootstrap, work: Callable[[EtcdWriter, str], str]) -> str:
+    """Do something at the first of its endpoints that answers. Raises SiteError when none does."""
     trouble: list[str] = []
     for url in boot.meeting.endpoints:
         full = url if "://" in url else f"http://{url}"
         api = dial(full)
         try:
-            if api.put_if(key, str(size).encode(), 0, TIMEOUT):
-                return f"{clean(full)}: {clean(token)} expects {plural(size, 'member')}"
-            there = api.get(key, TIMEOUT)
-        except (EtcdError, SiteError) as error:
+            return work(api, full)
+        except EtcdError as error:
             trouble.append(f"{clean(full)}: {clean(error.message)}")
-            continue
         finally:
             api.close()
-        if there is not None and there.value == str(size).encode():
-            return f"{clean(full)}: {clean(token)} expects {plural(size, 'member')} already"
-        was = there.value.decode("utf-8", "replace") if there is not None else "nothing"
-        raise SiteError(
-            f"{clean(full)}: {clean(token)} expects {clean(was, 20)} members, not {size}",
-            "give another discovery_token",
-        )
     raise SiteError(f"the discovery service is not reached: {'; '.join(trouble)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner
-from etcdtui.sites.ssh import paper
+from etcdtui.sites.ssh import paper, receipt
 from etcdtui.sites.ssh.shell import Done, checked
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ rm -rf -- "$1" && echo "deleted $1"
 """
 # Only what says that etcdtui wrote it.
 _FILES = r"""
-unit=$1 config=$2 tls=$3 log=$4 pid=$5
+unit=$1 config=$2 tls=$3 receipt=$4 pid=$5
 for file in "$unit" "$config"; do
     if [ -n "$file" ] && grep -q 'ritten by etcdtui' "$file" 2>/dev/null; then
         rm -f -- "$file" && echo "removed $file"
         [ "$file" = "$config" ] && [ -d "$tls" ] && rm -rf -- "$tls" && echo "removed $tls"
     fi
 done
+rm -f -- "$receipt"
 [ -z "$pid" ] || rm -f -- "$pid"
 [ -z "$unit" ] || systemctl daemon-reload
 :
@@ -58,13 +59,12 @@ def data_away(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run, *,
 def files_away(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) -> str:
     """Remove unit, configuration and certificates, where etcdtui wrote them. Raises NodeError."""
     systemd = plan.runner is Runner.SYSTEMD
-    beside = settings.data_dir(plan, member)
     words = [
         f"{paper.UNITS}/{paper.unit_name(plan, member)}" if systemd else "",
         settings.config_file(plan, member),
         settings.tls_dir(plan, member),
-        "" if systemd else f"{beside}.log",
-        "" if systemd else f"{beside}.pid",
+        receipt.path(plan, member),
+        "" if systemd else f"{settings.data_dir(plan, member)}.pid",
     ]
     done = checked(run(["sh", "-c", _FILES, "sh", *words], timeout=60), host.name)
     return f"{host.name}: {', '.join(done.text.splitlines()) or 'nothing of ours was there'}"
