@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/.dev-installed
 DEMO := $(VENV)/.demo-installed
 
-.PHONY: demo test test-labs check lint bench chaos lab-hosts lab-kube tools compiled pictures pictures-hosts pictures-kube pictures-bringup clean
+.PHONY: demo test test-labs check lint bench chaos test-matrix lab-hosts lab-kube tools compiled pictures pictures-hosts pictures-kube pictures-bringup clean
 
 demo: $(DEMO)
 	$(BIN)/etcdtui demo
@@ -19,6 +19,10 @@ test: $(DEV) tools compiled
 test-labs: $(DEV) tools compiled lab-hosts lab-kube
 	$(BIN)/python -m pytest -m hosts
 	$(BIN)/python -m pytest -m kube -n $(JOBS) --dist loadfile
+
+# Every pair of sizes, bootstraps, kinds of TLS, users and versions of etcd, brought up in both labs: some 20 minutes.
+test-matrix: $(DEV) tools lab-hosts lab-kube
+	$(BIN)/python -m pytest --matrix -rP tests/labs/hosts/test_founding_matrix.py tests/sites/kube/test_founding_matrix.py
 
 check: lint test
 

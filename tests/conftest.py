@@ -20,6 +20,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CTX",
         help="run the tests marked kube on this context of the kubeconfig instead of the lab",
     )
+    parser.addoption("--matrix", action="store_true", help="run all combinations of a bring-up")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the combinations out that are asked for by name alone."""
+    if config.getoption("--matrix"):
+        return
+    left = [item for item in items if item.get_closest_marker("matrix")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 MEMORY = Path("/dev/shm")

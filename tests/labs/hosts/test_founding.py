@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,69 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from etcdtui.config import SshProfile
-from etcdtui.model.bootstrap import (
-    Discovery,
-    HostsBootstrap,
-    Meeting,
-    MemberPlan,
-    ReleasePlan,
-    Source,
-    Tls,
-)
-from etcdtui.ops.audit import AuditLog
+from etcdtui.model.bootstrap import Discovery, HostsBootstrap, Meeting, Tls
 from etcdtui.ops.plan import Outcome
-from etcdtui.ops.store import PlanStore
-from etcdtui.runtime.session import Session
-from etcdtui.sites.build import open_site
-from tests.labs.hosts.clusters import LabCluster
-from tests.labs.hosts.lab import INNER, Lab
-from tests.labs.hosts.machines import sh
+from tests.labs.hosts.bare import DOMAIN, bare, console, plan_for, tarball, zone
+from tests.labs.hosts.lab import Lab
 from tests.support.consoles import bring_up
-from tests.support.tools import etcd as etcd_binary
-from tests.support.zone import Zone, serving
-
-VERSION = "3.5.1"
-CLEAN = (
-    "systemctl disable -q --now brought 2>/dev/null; userdel kv 2>/dev/null; systemctl reset-failed; "
-    "rm -rf /etc/systemd/system/brought.service /etc/brought /opt/brought /var/lib/brought /home/op/.cache; "
-    "systemctl daemon-reload; :"
-)
 
 
 @pytest.fixture
 def boot(hosts: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostsBootstrap]:
     """Hosts with nothing on them, and what is to be there."""
-    lab = hosts
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
-    tarball = tmp_path / f"etcd-v{VERSION}-linux-amd64.tar.gz"
-    with tarfile.open(tarball, "w:gz", compresslevel=1) as tar:
-        for tool in ("etcd", "etcdctl"):
-            tar.add(etcd_binary("3.5", tool), f"etcd-v{VERSION}-linux-amd64/{tool}")
-    for machine in lab.nodes:
-        LabCluster.clear(machine)
-        machine.run("sh", "-c", CLEAN)
-    yield HostsBootstrap(
-        members=tuple(MemberPlan(m.name, f"m-{m.name}", m.address) for m in lab.nodes),
-        tls=Tls.MADE,
-        release=ReleasePlan(VERSION, Source.TARBALL, str(tarball)),
-        unit="brought.service",
-        data_dir="/var/lib/brought/{name}",
-        config_dir="/etc/brought",
-        install_dir="/opt/brought",
-        account="kv",
-    )
-    for machine in lab.nodes:
-        machine.run("sh", "-c", CLEAN)
-
-
-def console(lab: Lab, root: Path, boot: HostsBootstrap) -> Session:
-    hosts = tuple(machine.name for machine in lab.nodes)
-    site = open_site(SshProfile(name="new", hosts=hosts, ssh_config=lab.ssh_config, bootstrap=boot))
-    audit, store = AuditLog(root / "audit.jsonl"), PlanStore(root / "plans")
-    session = Session(site, profile="new", refresh=0.5, timeout=1.5, audit=audit, store=store)
-    session.start()
-    return session
+    with bare(hosts) as machines:
+        yield plan_for(machines, tarball(tmp_path), tls=Tls.MADE)
 
 
 @pytest.mark.timeout(240)
@@ -117,42 +66,59 @@ def test_from_nothing_under_systemd_and_cut_off_on_the_way(
     assert node.run("ls", "/var/lib/brought").startswith("m-n1.destroyed.")
 
 
-NAMESERVER = "10.213.1.1"
+@pytest.mark.timeout(240)
+def test_members_that_find_each_other_in_dns(lab: Lab, tmp_path: Path, boot: HostsBootstrap) -> None:
+    members = tuple(replace(m, address=f"{m.host}.{DOMAIN}") for m in boot.members)
+    plan = replace(boot, members=members, meeting=Meeting(Discovery.SRV, domain=DOMAIN))
+    with zone(lab.nodes) as served:
+        session = console(lab, tmp_path, plan)
+        session.fresh(5)
+        told = session.prepare("bootstrap").consequences
+        assert "DNS must have: _etcd-server-ssl._tcp.kv.test. 300 IN SRV 0 0 2380 n1.kv.test." in told
+        served.services["_etcd-server-ssl._tcp.kv.test"] = [("n1.kv.test", 2380), ("n2.kv.test", 2380)]
+        result = bring_up(session)
+        assert result.outcome is Outcome.FAILED
+        assert "_etcd-server-ssl._tcp.kv.test does not lead to n3.kv.test:2380: there is" in result.message
+        assert lab.nodes[0].run("sh", "-c", "pidof etcd || :") == ""
+        served.services["_etcd-server-ssl._tcp.kv.test"].append(("n3.kv.test", 2380))
+        result = bring_up(session)
+        assert result.outcome is Outcome.DONE, result.message
+        assert {m.name for m in session.fresh(5).members} == {"m-n1", "m-n2", "m-n3"}
+        result = session.execute(session.prepare("destroy", None, {"data": "delete"}), override="new")
+        session.close()
+        assert result.outcome is Outcome.DONE, result.message
 
 
-@pytest.fixture
-def zone(lab: Lab) -> Iterator[Zone]:
-    """A nameserver that the nodes ask, on their own network."""
-    sh("ip", "address", "add", f"{NAMESERVER}/24", "dev", INNER)
-    hosts = {f"{machine.name}.kv.test": machine.address for machine in lab.nodes}
-    try:
-        for machine in lab.nodes:
-            machine.run("sh", "-c", f"echo nameserver {NAMESERVER} > /etc/resolv.conf")
-        with serving(NAMESERVER, hosts) as served:
-            yield served
-    finally:
-        sh("ip", "address", "delete", f"{NAMESERVER}/24", "dev", INNER, check=False)
+STATE = r"""
+find /etc/brought /var/lib/brought /etc/systemd/system 2>/dev/null | grep brought | sort |
+    grep -v -e undone -e '^/var/lib/brought$'
+readlink /opt/brought/current; pidof etcd; systemctl is-enabled brought 2>/dev/null; :
+"""
 
 
 @pytest.mark.timeout(240)
-def test_members_that_find_each_other_in_dns(
-    lab: Lab, tmp_path: Path, boot: HostsBootstrap, zone: Zone
+def test_undone_by_the_next_console_wherever_it_stopped(
+    lab: Lab, tmp_path: Path, boot: HostsBootstrap
 ) -> None:
-    members = tuple(replace(m, address=f"{m.host}.kv.test") for m in boot.members)
-    plan = replace(boot, members=members, meeting=Meeting(Discovery.SRV, domain="kv.test"))
-    session = console(lab, tmp_path, plan)
-    session.fresh(5)
-    told = session.prepare("bootstrap").consequences
-    assert "DNS must have: _etcd-server-ssl._tcp.kv.test. 300 IN SRV 0 0 2380 n1.kv.test." in told
-    zone.services["_etcd-server-ssl._tcp.kv.test"] = [("n1.kv.test", 2380), ("n2.kv.test", 2380)]
-    result = bring_up(session)
-    assert result.outcome is Outcome.FAILED
-    assert "_etcd-server-ssl._tcp.kv.test does not lead to n3.kv.test:2380: there is" in result.message
-    assert lab.nodes[0].run("sh", "-c", "pidof etcd || :") == ""
-    zone.services["_etcd-server-ssl._tcp.kv.test"].append(("n3.kv.test", 2380))
-    result = bring_up(session)
-    assert result.outcome is Outcome.DONE, result.message
-    assert {m.name for m in session.fresh(5).members} == {"m-n1", "m-n2", "m-n3"}
-    result = session.execute(session.prepare("destroy", None, {"data": "delete"}), override="new")
-    session.close()
-    assert result.outcome is Outcome.DONE, result.message
+    """Unit, configuration, certificates and directories are gone; what was there is as it was."""
+    for node in lab.nodes:
+        node.run(
+            "sh", "-c", "mkdir -p /opt/brought/v3.0.0 && ln -sfn /opt/brought/v3.0.0 /opt/brought/current"
+        )
+    before = [node.run("sh", "-c", STATE) for node in lab.nodes]
+    for done in (2, 5, 6):
+        session = console(lab, tmp_path, boot)
+        result = bring_up(session, stop_after=done)
+        session.close()
+        assert result.outcome is Outcome.CANCELLED, result.message
+        session = console(lab, tmp_path, boot)
+        session.fresh(5)
+        (left,) = session.unfinished()
+        result = session.execute(session.settle(left.id, "undo"))
+        assert result.outcome is Outcome.DONE, result.message
+        assert session.unfinished() == ()
+        session.close()
+        assert [node.run("sh", "-c", STATE) for node in lab.nodes] == before
+    for node in lab.nodes:
+        # The data of members that ran is kept, once.
+        assert node.run("sh", "-c", "ls /var/lib/brought | grep -c undone").strip() == "1"

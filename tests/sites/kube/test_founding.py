@@ -93,6 +93,48 @@ def test_brought_up_however_often_it_is_cut_off(
         assert before == 1
 
 
+KINDS = "pdb,service,configmap,secret,statefulset,pod"
+
+
+def objects(place: Place) -> list[str]:
+    found = place.get(KINDS)["items"]
+    return sorted(
+        f"{o['kind']} {o['metadata']['name']}" for o in found if o["metadata"]["name"].startswith("etcd")
+    )
+
+
+def test_undone_by_the_next_console_wherever_it_stopped(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the bring-up has made is deleted; a Service that was there before stays, and so do the claims."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+    plan = plan_for(place)
+    port = {"name": "client", "port": 2379, "targetPort": "client", "protocol": "TCP"}
+    labels = {"app.kubernetes.io/name": "etcd", "app.kubernetes.io/instance": "etcd"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "etcd-client"},
+        "spec": {"selector": labels, "ports": [port]},
+    }
+    place.apply([service])
+    before = objects(place)
+    for done in (2, 3, 4):
+        with session_on(place, tmp_path, plan) as session:
+            result = bring_up(session, stop_after=done)
+            assert result.outcome is Outcome.CANCELLED, result.message
+            made = objects(place)
+        with session_on(place, tmp_path, plan) as session:
+            session.fresh(5)
+            (left,) = session.unfinished()
+            result = session.execute(session.settle(left.id, "undo"))
+            assert result.outcome is Outcome.DONE, result.message
+            assert session.unfinished() == ()
+        assert objects(place) == before != made
+    claims = place.get("pvc")["items"]
+    assert [claim["metadata"]["name"] for claim in claims] == [f"data-etcd-{n}" for n in range(3)]
+
+
 def test_a_claim_of_an_earlier_cluster_is_not_taken(place: Place, tmp_path: Path) -> None:
     claim = {
         "apiVersion": "v1",

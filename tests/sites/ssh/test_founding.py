@@ -47,7 +47,7 @@ from etcdtui.sites.founding import Founding
 from etcdtui.sites.ssh import preflight, probe
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.founding import SshFounding
-from etcdtui.sites.ssh.meeting import announce
+from etcdtui.sites.ssh.meeting import announce, retract
 from etcdtui.sites.ssh.words import describe
 from tests.support.consoles import bring_up
 from tests.support.etcd import free_ports, running
@@ -168,6 +168,45 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     assert [path.stat().st_mtime_ns for path in files] == settled
     assert stage.pids() == pids
     assert {f.stat().st_mode & 0o777 for f in (stage.root / "xdg").rglob("*.pem")} == {0o600}
+
+
+@pytest.mark.timeout(240)
+def test_undone_wherever_it_stopped_and_nothing_else(stage: Stage) -> None:
+    """The link leads where it led, the data is aside; a cluster that stands is not touched by an undo."""
+    boot, opt = replace(stage.boot, tls=Tls.MADE), stage.root / "opt"
+    (opt / "v3.0.0").mkdir(parents=True)
+    (opt / "current").symlink_to(opt / "v3.0.0")
+    (stage.root / "data/m1").mkdir(parents=True)
+
+    def there() -> list[str]:
+        found = [*(stage.root / "etc").rglob("*"), *(stage.root / "data").rglob("*")]
+        rest = [str(p) for p in found if ".undone." not in str(p) and p.suffix != ".log"]
+        return sorted([*rest, str((opt / "current").readlink())])
+
+    def undone(session: Session) -> None:
+        session.fresh(5)
+        (left,) = session.unfinished()
+        result = session.execute(session.settle(left.id, "undo"))
+        assert result.outcome is Outcome.DONE, result.message
+        assert session.unfinished() == ()
+        session.close()
+
+    before = there()
+    for done in (2, 5, 6):
+        session = stage.session(boot)
+        result = bring_up(session, stop_after=done)
+        session.close()
+        assert result.outcome is not Outcome.DONE, result.message
+        undone(stage.session(boot))
+        assert there() == before
+    aside = sorted(path.name.partition(".")[0] for path in (stage.root / "data").glob("*.undone.*"))
+    assert aside == ["m0", "m1", "m2"]
+    session = stage.session(boot)
+    run_to_its_end(session)
+    pids, stands = stage.pids(), there()
+    assert bring_up(session, stop_after=3).outcome is Outcome.CANCELLED
+    undone(session)
+    assert (stage.pids(), there()) == (pids, stands)
 
 
 def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
@@ -313,6 +352,8 @@ def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> No
         assert service.etcdctl("get", "--print-value-only", "/_etcd/registry/tok/_config/size").strip() == "3"
         with pytest.raises(SiteError, match="expects 3 members, not 1"):
             announce(session.site.dial, replace(plan, members=plan.members[:1]), "new")
+        assert "deleted 1 key " in retract(session.site.dial, plan, "new")
+        assert "expects 3 members" in announce(session.site.dial, plan, "new")
         session.close()
 
 
