@@ -11,6 +11,8 @@ from etcdtui.etcd.ctl import CtlEndpoint, Ran
 from etcdtui.sites.ssh.host import Host
 from etcdtui.sites.ssh.tls import HostFiles, files_of
 
+UNCHECKED = ("--insecure-transport=false", "--insecure-skip-tls-verify")
+"""Flags of etcdctl for certificates that nobody can check."""
 # The etcdctl beside the etcd that runs speaks its version; else the one on PATH.
 _RUN = """
 beside=$1; shift; export ETCDCTL_API=3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from etcdtui.errors import EtcdtuiError, SiteError
-from etcdtui.etcd.api import EtcdWriter, TlsMaterial
+from etcdtui.etcd.api import TlsMaterial
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Source, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
@@ -17,14 +17,12 @@ from etcdtui.sites.asking import Asker
 from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.ssh import calls, installing, laying, paper, razing, receipt, undoing
-from etcdtui.sites.ssh.ctl_way import endpoint
 from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of, retract
 from etcdtui.sites.ssh.plan import Plan
 from etcdtui.sites.ssh.shell import Done
 from etcdtui.sites.ssh.site import SshSite
 from etcdtui.sites.ssh.survey import survey
-from etcdtui.sites.ssh.tls import HostFiles
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Hosts that are worked on at one time."""
 STOP_TIMEOUT = 30.0
-UNCHECKED = ("--insecure-transport=false", "--insecure-skip-tls-verify")
-"""Flags of etcdctl for certificates that nobody can check."""
 PATIENT_LOOK = 20.0
 """Seconds for a look that a step of the bring-up waits for, on a host that is busy with the step before."""
 Work = Callable[["Host", MemberPlan], str]
@@ -82,15 +78,9 @@ class SshFounding(SshSite):
             return self._store.client()
         return super().material(host)
 
-    def uses_etcdctl(self, host: Host) -> bool:
-        """Also where etcd makes certificates for itself: on a curve that gRPC's library does not take."""
-        return self.boot.tls is Tls.AUTO or super().uses_etcdctl(host)
-
-    def by_etcdctl(self, url: str, host: Host) -> EtcdWriter:
-        """The endpoint by way of the host's etcdctl."""
-        if self.boot.tls is Tls.AUTO:
-            return endpoint(url, host, HostFiles(), self.login(), UNCHECKED)
-        return super().by_etcdctl(url, host)
+    def seals(self, host: Host) -> bool:
+        """Also before the member has run."""
+        return self.boot.tls is Tls.AUTO or super().seals(host)
 
     # -- Founding ----------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from etcdtui.errors import DeadlineExceeded, EtcdtuiError, SiteError, Unreachable, UsageError, WayLost
 from etcdtui.etcd.api import EtcdWriter, Login, Target, TlsMaterial
+from etcdtui.sites.ssh.sealed import Sealed
 from etcdtui.sites.ssh.tunnel import Tunnel
-from etcdtui.sites.urls import target
+from etcdtui.sites.urls import is_tls, target
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
@@ -65,6 +66,10 @@ class Ways(Protocol):
 
     def uses_etcdctl(self, host: Host) -> bool:
         """Whether the host's etcdctl is to be used anyhow."""
+        ...
+
+    def seals(self, host: Host) -> bool:
+        """Whether etcd made its certificate for itself: see `etcdtui.sites.ssh.sealed`."""
         ...
 
 
@@ -175,11 +180,15 @@ class Reach:
             return self._ways.by_etcdctl(url, host)
         from etcdtui.etcd.rpc import dial
 
+        sealed = is_tls(url) and self._ways.seals(host)
         try:
-            wanted = target(url, self._ways.material(host), self._ways.login())
+            wanted = target(url, None if sealed else self._ways.material(host), self._ways.login())
         except UsageError as error:
             raise SiteError(error.message) from None
-        self._tunnel = Tunnel(self._ways.socket_path(), self._connect)
+        if sealed:
+            # gRPC speaks plainly as far as the tunnel.
+            wanted = replace(wanted, tls=None)
+        self._tunnel = Tunnel(self._ways.socket_path(), lambda: self._connect(sealed))
         return dial(replace(wanted, url=url, address=f"unix:{self._tunnel.path}"))
 
     def _renew(self) -> None:
@@ -192,7 +201,7 @@ class Reach:
         if inner is not None:
             inner.close()
 
-    def _connect(self) -> Any:
+    def _connect(self, sealed: bool) -> Any:
         from paramiko.ssh_exception import ChannelException
 
         from etcdtui.sites.ssh.faults import refused
@@ -202,7 +211,8 @@ class Reach:
         name, port = parts.hostname or "", parts.port or 2379
         began = time.monotonic()
         try:
-            return host.link.channel(name, port, 2.5)
+            channel = host.link.channel(name, port, 2.5)
+            return Sealed(channel, f"{name}:{port} of {host.name}") if sealed else channel
         except ChannelException as refusal:
             label = host.link.hop.label
             if refusal.code == 1:

@@ -14,7 +14,7 @@ from etcdtui.model.severity import Severity
 from etcdtui.sites.login import LoggedIn
 from etcdtui.sites.sockets import make_directory
 from etcdtui.sites.ssh.plan import Plan
-from etcdtui.sites.ssh.tls import material_of
+from etcdtui.sites.ssh.tls import HostFiles, material_of
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
@@ -106,6 +106,12 @@ class SshWays(LoggedIn):
         """Whether asked to, or because sshd forwards nothing."""
         return self._plan.by_etcdctl or host.name in self._forbidden
 
+    def seals(self, host: Host) -> bool:
+        """Where etcd runs with ``--auto-tls``, and the profile does not say how it is checked."""
+        own = host.facts.settings.get("auto-tls")
+        stated = self._plan.tls is not None or self._plan.host_files is not None
+        return not stated and own is not None and own.lower() in ("", "true")
+
     def forbidden(self, host: Host, why: str) -> None:
         """From now on the host's etcdctl is used."""
         with self._lock:
@@ -116,6 +122,8 @@ class SshWays(LoggedIn):
 
     def by_etcdctl(self, url: str, host: Host) -> EtcdWriter:
         """The endpoint by way of the host's etcdctl."""
-        from etcdtui.sites.ssh.ctl_way import endpoint
+        from etcdtui.sites.ssh.ctl_way import UNCHECKED, endpoint
 
+        if self.seals(host):
+            return endpoint(url, host, HostFiles(), self._login, UNCHECKED)
         return endpoint(url, host, self._plan.host_files, self._login)

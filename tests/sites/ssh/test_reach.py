@@ -16,13 +16,14 @@ import pytest
 
 from etcdtui.config import SshProfile, TlsPaths
 from etcdtui.errors import EtcdtuiError, Refused, SiteError, Unreachable
-from etcdtui.etcd.api import EtcdWriter, Target
+from etcdtui.etcd.api import EtcdWriter, Target, TlsMaterial
 from etcdtui.etcd.ctl import CtlEndpoint, Ran
 from etcdtui.etcd.rpc import dial
-from etcdtui.model.cluster import Alarm
+from etcdtui.model.cluster import Alarm, RunState
 from etcdtui.sites.build import open_site
 from etcdtui.sites.ssh.site import SshSite
-from tests.support.etcd import EtcdCluster, running
+from tests.sites.local.support import wait_until
+from tests.support.etcd import EtcdCluster, make_cluster, running
 from tests.support.pki import make_pki
 from tests.support.sshd import Sshd, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
@@ -122,6 +123,40 @@ def test_tls_inside_the_tunnel_checks_the_members_own_name(server: Sshd, tmp_pat
         files = TlsPaths(pki.ca, pki.client_cert, pki.client_key, "elsewhere")
         with site(server, tmp_path, tls=files) as ssh, pytest.raises(Unreachable, match="another name"):
             ssh.dial(cluster.urls[0]).status(WAIT)
+
+
+@pytest.mark.parametrize("version", ["3.4", "3.5"])
+def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, version: str) -> None:
+    """gRPC refuses it, for its curve or its issuer; through the tunnel all is read and written by gRPC."""
+    cluster = make_cluster(tmp_path, 1, version)
+    (proc,) = cluster.procs
+    url = proc.client_url.replace("http:", "https:")
+    proc.argv += ["--auto-tls", "--listen-client-urls", url, "--advertise-client-urls", url]
+    try:
+        cluster.start()
+        (tmp_path / "pid").write_text(f"{proc.pid}\n")
+        direct = dial(Target(url, url.split("://")[1], TlsMaterial()))
+        with site(server, tmp_path, pid_file=str(tmp_path / "pid")) as ssh:
+            wait_until(lambda: ssh.nodes()[0].run_state is RunState.RUNNING, "it is seen to run")
+            api = ssh.dial(url)
+            deadline = time.monotonic() + 10
+            while True:
+                try:
+                    assert api.status(WAIT).version.startswith(version)
+                    break
+                except Unreachable:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            assert api.put(b"k", bytes(range(256)) * 4000, WAIT) > 0
+            found = api.get(b"k", WAIT)
+            assert found is not None and found.value == bytes(range(256)) * 4000
+            assert len(b"".join(api.snapshot(20))) > 1_000_000
+            assert ssh.notes == ()
+        with pytest.raises(Unreachable, match="TLS failed"):
+            direct.status(WAIT)
+        direct.close()
+    finally:
+        cluster.close()
 
 
 def test_where_sshd_forbids_tunnels_etcdctl_gives_the_same_answers(server: Sshd, tmp_path: Path) -> None:
