@@ -74,8 +74,8 @@ FIELDS: tuple[DraftField, ...] = (
                "none: no matter", _K.spread, tuple(Spread), shown=_kube),
     DraftField("run_as", "Account in the pod", PLAN, "a number; 0 where volumes belong to root",
                str(_K.run_as), shown=_kube),
-    DraftField("source", "Where etcd comes from", HOW, "there: installed already; tarball: a file here; url: "
-               "fetched here; host_url: by every host", Source.THERE, tuple(Source), shown=_hosts),
+    DraftField("source", "Where etcd comes from", HOW, "there: installed; tarball: a file; url: fetched "
+               "here; host_url: by each host", Source.THERE, tuple(Source), shown=_hosts),
     DraftField("where", "Tarball or URL", HOW, "etcd-v3.5.21-linux-amd64.tar.gz of the release",
                shown=_when("source", *_BROUGHT)),
     DraftField("there", "etcd on the hosts", HOW, "empty: the one on the PATH",
@@ -85,8 +85,8 @@ FIELDS: tuple[DraftField, ...] = (
                shown=_when("source", *_BROUGHT)),
     DraftField("run", "What runs etcd", HOW, "systemd, or process: with a pid file, as in the classic guide",
                Runner.SYSTEMD, tuple(Runner), shown=_hosts),
-    DraftField("tls", "TLS", HOW, "made: a CA of its own; given: certificates you bring; auto: etcd's own, "
-               "for a trial", Tls.NONE, (Tls.NONE, Tls.MADE, Tls.GIVEN, Tls.AUTO)),
+    DraftField("tls", "TLS", HOW, "made: a CA of its own; given: you bring them; auto: etcd's own, for a "
+               "trial", Tls.NONE, (Tls.NONE, Tls.MADE, Tls.GIVEN, Tls.AUTO)),
     DraftField("ca", "CA, PEM", HOW, "a file here", shown=_when("tls", Tls.GIVEN)),
     DraftField("cert", "Certificates, PEM", HOW, "files here; {name} stands for the member's name",
                shown=_when("tls", Tls.GIVEN)),

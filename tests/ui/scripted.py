@@ -228,6 +228,7 @@ class ScriptedSession:
     report: HealthReport | None = None
     left: tuple[FakeLeft, ...] = ()
     logs: LogSource | None = None
+    waited: bool = False
 
     def __post_init__(self) -> None:
         self._latest = self.first
@@ -317,7 +318,7 @@ class ScriptedSession:
 
     @property
     def ready(self) -> bool:
-        return bool(self.snapshot().answers)
+        return bool(self.snapshot().answers) or self.waited
 
     def unfinished(self) -> Sequence[FakeLeft]:
         return self.left

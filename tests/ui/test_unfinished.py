@@ -8,7 +8,7 @@ from etcdtui.ui.modals.review import Review
 from etcdtui.ui.screens.main import MainScreen
 from etcdtui.ui.screens.unfinished import UnfinishedScreen
 from tests.ui.pilot import console, feed, shows, until
-from tests.ui.scripted import FakeLeft, ScriptedSession, healthy
+from tests.ui.scripted import FakeLeft, ScriptedSession, before_first, healthy
 
 RESTART = FakeLeft("p1", "restart n2", "its console ended in step 2 of 3 (start [b]n2)")
 SCALE = FakeLeft("p2", "scale to 5", "failed at step 4")
@@ -37,6 +37,17 @@ async def test_it_is_offered_once_and_finished_through_the_review() -> None:
         await pilot.press("escape")
         await feed(pilot, session, healthy())
         assert isinstance(app.screen, MainScreen)
+
+
+async def test_it_is_offered_where_nobody_answers_after_a_while() -> None:
+    """A bring-up that stopped before its start has no member that could answer."""
+    session = left_session(RESTART)
+    async with console(session) as (app, pilot):
+        await feed(pilot, session, before_first())
+        assert isinstance(app.screen, MainScreen)
+        session.waited = True
+        session.feed(before_first())
+        await shows(app, pilot, "left unfinished", "restart n2")
 
 
 async def test_it_can_wait_be_chosen_undone_and_forgotten() -> None:

@@ -10,9 +10,11 @@ import pytest
 from textual.pilot import Pilot
 
 from etcdtui.config.draft import KUBE, Draft
+from etcdtui.config.draft_fields import FIELDS
 from etcdtui.errors import SiteError
 from etcdtui.sites.founding import Sight
 from etcdtui.ui.wizard.app import WizardApp
+from etcdtui.ui.wizard.fields import HELP
 from tests.ui.pilot import SIZES, screen_text, until
 
 
@@ -54,6 +56,11 @@ async def wizard(
 
 def text(app: WizardApp) -> str:
     return screen_text(app)  # type: ignore[arg-type]
+
+
+def test_every_help_stands_in_one_line_of_the_smallest_terminal() -> None:
+    helps = {each.key: each.help for each in FIELDS} | HELP
+    assert [key for key, text in helps.items() if len(text) > 80 - 2] == []
 
 
 @pytest.mark.parametrize("size", SIZES)
