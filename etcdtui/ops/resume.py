@@ -14,6 +14,7 @@ from etcdtui.errors import UsageError
 from etcdtui.model.cluster import ClusterSnapshot, RunState
 from etcdtui.model.text import clean, plural
 from etcdtui.ops import guards, verify
+from etcdtui.ops.executors import READS
 from etcdtui.ops.plan import Args, Plan, Step
 from etcdtui.ops.store import Entry, Mark, PlanStore
 
@@ -166,7 +167,7 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
         # One step may take back several, as removing a member does: once, and at its first place.
         if step.undo is not None and all(_sent(step.undo) != _sent(other) for other in steps):
             steps += (_again(step.undo),)
-    kept = [clean(step.title) for step in did if step.undo is None and step.verb != "wait"]
+    kept = [clean(step.title) for step in did if step.undo is None and step.verb not in READS]
     plan = left.entry.plan
     if not steps:
         if all(step.verb in _ONLY_LOOKS for step in did):

@@ -270,7 +270,8 @@ class KubeFounding(KubeSite):
                 hint = error.hint
                 if error.status == 409:
                     hint = (
-                        "somebody else manages these fields: change them there, or take the plan from there"
+                        "they were changed since (scaled, upgraded, by somebody else): say the same in the "
+                        "profile, or change them there"
                     )
                 raise SiteError(f"{what}: {error.message}", hint) from None
             word = "made" if before is None else "there already" if before == after else "changed"

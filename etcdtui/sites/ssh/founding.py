@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """Hosts that are worked on at one time."""
-STOP_TIMEOUT = 30.0
+STOP_TIMEOUT = 90.0
+"""Seconds for a process to end, as many as systemd gives one. etcd waits for its clients' streams and then
+for whoever is to lead next, 7 s each; where all end at once nobody takes over, on a busy host longer."""
 PATIENT_LOOK = 20.0
 """Seconds for a look that a step of the bring-up waits for, on a host that is busy with the step before."""
 Work = Callable[["Host", MemberPlan], str]

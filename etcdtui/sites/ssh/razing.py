@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Run = Callable[..., Done]
 
 STOP_TIMEOUT = 120.0
+DELETE = 300.0
+"""Seconds: a database of 8 GiB and its log on a slow disk."""
 _ASIDE = r"""
 [ -e "$1" ] || { echo "no data there"; exit 0; }
 to=$1.destroyed.$(date -u +%Y%m%dT%H%M%SZ)
@@ -52,7 +54,9 @@ def disable(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) -> s
 def data_away(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run, *, delete: bool) -> str:
     """Move the data directory aside, beside itself, or delete it. Raises NodeError."""
     script = _DELETE if delete else _ASIDE
-    done = checked(run(["sh", "-c", script, "sh", settings.data_dir(plan, member)], timeout=60), host.name)
+    done = checked(
+        run(["sh", "-c", script, "sh", settings.data_dir(plan, member)], timeout=DELETE), host.name
+    )
     return f"{host.name}: {done.text.strip()}"
 
 

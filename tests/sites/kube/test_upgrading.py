@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from etcdtui.model.bootstrap import Tls
 from etcdtui.ops.plan import Outcome
 from tests.sites.kube.support import console_on
+from tests.sites.kube.test_founding import plan_for, session_on
+from tests.support.consoles import bring_up
 from tests.support.kube import Place
 
 pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(300)]
@@ -48,3 +51,35 @@ def test_upgraded_by_image_pod_after_pod_and_back_from_one_that_is_not_there(
         assert images(place) == [new] * 3
         console.from_now()
         console.ready(3)
+
+
+def test_what_the_console_brought_up_is_restarted_and_upgraded_pod_by_pod(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own manifests, TLS included: followers first, the leader last, each pod once and none by itself."""
+    if not place.kube.lab:
+        pytest.skip("needs the two releases that the lab has images of")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+    plan = plan_for(place, Tls.MADE, "localhost/etcd:v3.4.23")
+    with session_on(place, tmp_path, plan) as session:
+        assert bring_up(session).outcome is Outcome.DONE
+        shapes = [("rolling-restart", {}, "node.restart"), ("upgrade", {"version": "3.5.1"}, "node.renew")]
+        for action, options, verb in shapes:
+            before = {name: pod["metadata"]["uid"] for name, pod in place.pods().items()}
+            leader = session.fresh(5).leader_row
+            steps = session.prepare(action, None, options)
+            order = [s.args["node"] for s in steps.steps if s.verb == verb]
+            assert leader is not None and len(order) == 3 and order[-1] == leader.name
+            result = session.execute(steps)
+            assert result.outcome is Outcome.DONE, result.message
+            made = {name: pod["metadata"]["creationTimestamp"] for name, pod in place.pods().items()}
+            assert sorted(made, key=made.__getitem__) == order
+            assert not set(before.values()) & {pod["metadata"]["uid"] for pod in place.pods().values()}
+        assert images(place) == ["localhost/etcd:v3.5.1"] * 3
+        assert {row.reading.status.version for row in session.fresh(5).rows if row.reading.status} == {
+            "3.5.1"
+        }
+        # The profile names the older one still: that is said, and nothing is rolled back.
+        again = bring_up(session)
+        assert again.outcome is Outcome.FAILED and "image" in again.message, again.message
+        assert images(place) == ["localhost/etcd:v3.5.1"] * 3
