@@ -17,7 +17,7 @@ from etcdtui.ops.action import Request
 from etcdtui.ops.executors import EXECUTORS
 from etcdtui.ops.fields import prompts
 from etcdtui.ops.guards import GUARDS, evaluate, review
-from etcdtui.ops.plan import Check, Plan
+from etcdtui.ops.plan import Check, Plan, Step
 from etcdtui.ops.registry import ACTIONS
 from etcdtui.ops.resume import Unfinished
 from etcdtui.ops.store import Entry, Mark, StepState
@@ -184,6 +184,19 @@ def test_where_nothing_can_be_taken_back_it_is_said_what_to_type() -> None:
     with pytest.raises(UsageError, match=r"nothing of 'remove n3' can be taken back") as caught:
         resume.undo_plan(left, world(3), "p2")
     assert caught.value.hint == f"etcdtui finish {left.id}, or etcdtui forget {left.id}"
+
+
+def test_what_a_plan_begun_anew_did_again_is_undone_in_the_order_it_was_first_done_in() -> None:
+    """A bring-up that is begun anew looks at its first steps again: data goes aside after the start only."""
+    one, two, three = (
+        Step("found.do", {"piece": n}, n, n, undo=Step("found.do", {"piece": f"undo {n}"}, n, n))
+        for n in ("places", "files", "start")
+    )
+    plan = replace(make("add-member", world(3)), steps=(one, two, three))
+    states = (StepState(Mark.DONE), StepState(Mark.FAILED), StepState())
+    entry = Entry(plan, states, "lab", "paper", owner.current(), {}, "", before=(one, two, three))
+    back = resume.undo_plan(Unfinished(entry, ""), world(3), "p2")
+    assert [s.args["piece"] for s in back.steps] == ["undo start", "undo files", "undo places"]
 
 
 def test_a_removal_that_happened_does_not_stop_what_remains() -> None:
