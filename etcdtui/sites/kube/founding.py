@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,14 @@ from etcdtui.sites.kube import preflight, razing, rights, undoing
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.base import short_call
+from etcdtui.sites.kube.certificates import secrets
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.manifests import Manifests
 from etcdtui.sites.kube.site import CONNECT, KubeSite
-from etcdtui.sites.pki import Names
-from etcdtui.sites.pki_store import OPERATOR, PkiStore
+from etcdtui.sites.pki_store import PkiStore
 
 MANAGER = "etcdtui"
 """Owner of the fields that are applied."""
-NAMED_PODS = 9
-"""Pods that the certificates name one by one, so that a peer's address can be looked up by its name."""
 Json = dict[str, Any]
 
 _PATHS = {
@@ -197,7 +194,7 @@ class KubeFounding(KubeSite):
                     return f"StatefulSet {made.namespace}/{made.name} is there: what is missing is applied"
                 return preflight.check(self._api(), made)
             case "secrets":
-                return self._apply_all(self._secrets(made))
+                return self._apply_all(secrets(made, self._store))
             case "objects":
                 small = [o for o in made.all() if o["kind"] not in ("StatefulSet", "ConfigMap")]
                 return self._apply_all([*small, self._files(made, founded=False)])
@@ -222,28 +219,6 @@ class KubeFounding(KubeSite):
         raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
 
     # -- applying ------------------------------------------------------------------------------------
-
-    def _secrets(self, made: Manifests) -> list[Json]:
-        inside = ("", f".{made.namespace}", f".{made.namespace}.svc")
-        clients = (*inside, f".{made.namespace}.svc.{self.boot.cluster_domain}")
-        hosts = [
-            *(f"{made.name}-{n}.{made.domain}" for n in range(max(NAMED_PODS, self.boot.members))),
-            *(f"*.{made.domain}", made.domain),
-            *(f"{made.name}-client{end}" for end in clients),
-            *("localhost", "127.0.0.1"),
-        ]
-        ca, out = self._store.ca(), []
-        for kind, names in (
-            ("server", Names(made.name, tuple(hosts), server=True)),
-            ("peer", Names(made.name, tuple(hosts), server=True)),
-            ("client", OPERATOR),
-        ):
-            pair = self._store.pair(kind, names)
-            data = {"ca.crt": ca.cert, "tls.crt": pair.cert, "tls.key": pair.key}
-            encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
-            secret = made.object("v1", "Secret", f"{made.name}-{kind}", data=encoded)
-            out.append({**secret, "type": "kubernetes.io/tls"})
-        return out
 
     def _files(self, made: Manifests, *, founded: bool) -> Json:
         """The ConfigMap; a file that says already that the cluster is founded stays so."""
