@@ -6,6 +6,7 @@ import contextvars
 
 from etcdtui.errors import NotOffered
 from etcdtui.model.cluster import ClusterSnapshot, RunState
+from etcdtui.model.quorum import budget
 from etcdtui.model.text import clean
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor, tell
@@ -38,12 +39,15 @@ def step_of(site: Founding, piece: Piece) -> Step:
 
 def _undo_step(site: Founding, piece: Piece) -> Step:
     """What takes a piece back: no member runs any more after it, where it says so."""
+    guards = [Check("no-other-cluster", {"peers": list(site.peer_urls())})]
+    if piece.ends:
+        guards.append(Check("serves-nobody"))
     return Step(
         verb="found.do",
         args={"piece": piece.id},
         title=piece.title,
         call=piece.call,
-        guards=(Check("no-other-cluster", {"peers": list(site.peer_urls())}),),
+        guards=tuple(guards),
         verify=Check("nodes-down") if piece.ends else None,
         verify_timeout=HEALTHY_TIMEOUT,
     )
@@ -69,6 +73,19 @@ def ruin_step_of(site: Founding, piece: Piece) -> Step:
 def _name_typed(_args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """Never holds: what cannot be taken back is done only when the cluster's name was typed."""
     return _Answer(False, f"type the cluster's name, {clean(snapshot.name)}: there is no way back", True)
+
+
+@guard("serves-nobody")
+def _serves_nobody(_args: Args, snapshot: ClusterSnapshot) -> _Answer:
+    """A cluster that came up before its bring-up stopped may be in use since, however long ago that was."""
+    figures = budget(snapshot)
+    if not snapshot.members_known or not figures.has_quorum:
+        return _Answer(True, "no cluster serves there yet")
+    name = clean(snapshot.name)
+    text = (
+        f"{name} serves already ({figures.sentence()}): finish the bring-up, or type {name} to take it away"
+    )
+    return _Answer(False, text, True)
 
 
 @executor("found.look")

@@ -117,7 +117,7 @@ def test_undone_by_the_next_console_wherever_it_stopped(
         plan = session.settle(left.id, "undo")
         if done == 6:
             # Cut off as well, it is finished by the one after.
-            cut_off(session, plan, 2)
+            cut_off(session, plan, 2, override="new")
             session.close()
             session = console(lab, tmp_path, boot)
             session.fresh(5)

@@ -127,7 +127,7 @@ def test_undone_by_the_next_console_wherever_it_stopped(
         with session_on(place, tmp_path, plan) as session:
             session.fresh(5)
             (left,) = session.unfinished()
-            result = session.execute(session.settle(left.id, "undo"))
+            result = session.execute(session.settle(left.id, "undo"), override="new")
             assert result.outcome is Outcome.DONE, result.message
             assert session.unfinished() == ()
         assert objects(place) == before != made
