@@ -21,6 +21,8 @@ from etcdtui.ops.verify import Look, verification
 
 ENDED_FOR = 3.0
 """Seconds for which a process must be gone or frozen before it is given up: it may be started again."""
+LOOPS = 4
+"""Restarts of a node by its manager after which it is not given another chance."""
 
 
 def find(args: Args, members: Iterable[Member]) -> Member | None:
@@ -209,7 +211,9 @@ def _ended(node: Node | None) -> Look | None:
     if node is None or node.run_state not in (RunState.STOPPED, RunState.FAILED, RunState.FROZEN):
         return None
     detail = f" ({clean(node.detail)})" if node.detail else ""
-    return Look(False, f"{clean(node.name)} is {node.run_state}{detail}", lost=True, hold=ENDED_FOR)
+    # A pod that joins with TLS is turned away until DNS knows its address, and is started again.
+    tried = node.run_state is not RunState.FAILED or node.restarts is None or node.restarts >= LOOPS
+    return Look(False, f"{clean(node.name)} is {node.run_state}{detail}", lost=tried, hold=ENDED_FOR)
 
 
 @verification("learner-in-sync")

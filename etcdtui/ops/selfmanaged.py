@@ -20,7 +20,7 @@ from etcdtui.ops.members import (
     unadd_step,
     wait_step,
 )
-from etcdtui.ops.membership import called, find
+from etcdtui.ops.membership import LOOPS, called, find
 from etcdtui.ops.plan import Args, Check, Step
 from etcdtui.ops.rolling_exec import FRESH, unwell_members
 from etcdtui.ops.verify import Look, verification
@@ -31,8 +31,6 @@ JOIN_TIMEOUT = 300.0
 """Seconds until a node must have joined: its script may fail and be started again a few times."""
 LEAVE_TIMEOUT = 120.0
 """Seconds until a node must be gone: its script has the pod's whole grace period."""
-LOOPS = 4
-"""Restarts of a node after which its script is not given another chance."""
 
 
 def manages_itself(site: Site, node: str) -> bool:

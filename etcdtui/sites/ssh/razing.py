@@ -34,6 +34,7 @@ for file in "$unit" "$config"; do
     if [ -n "$file" ] && grep -q 'ritten by etcdtui' "$file" 2>/dev/null; then
         rm -f -- "$file" && echo "removed $file"
         [ "$file" = "$config" ] && [ -d "$tls" ] && rm -rf -- "$tls" && echo "removed $tls"
+        rmdir -- "$(dirname "$tls")" 2>/dev/null
     fi
 done
 rm -f -- "$receipt"
