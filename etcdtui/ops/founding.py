@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+from fnmatch import fnmatchcase
 
 from etcdtui.errors import NotOffered
 from etcdtui.model.cluster import ClusterSnapshot, RunState
@@ -55,7 +56,8 @@ def _undo_step(site: Founding, piece: Piece) -> Step:
 
 def ruin_step_of(site: Founding, piece: Piece) -> Step:
     """A piece of a tear-down as a step; the first one wants the cluster's name typed."""
-    guards = [Check("no-other-cluster", {"peers": list(site.peer_urls())})]
+    peers = {"peers": list(site.peer_urls()), "grown": list(site.grown_urls())}
+    guards = [Check("no-other-cluster", peers)]
     if piece.ends:
         guards.append(Check("name-typed"))
     return Step(
@@ -105,14 +107,23 @@ def _carry_out(args: Args, context: Context) -> str:
 
 @guard("no-other-cluster")
 def _no_other_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
-    """Whether whatever answers there is the cluster that the plan makes. Args: ``peers``, its peer URLs."""
+    """Whether whatever answers there is the cluster that the plan makes.
+
+    Args: ``peers``, its peer URLs; ``grown``, patterns of those that are welcome too.
+    """
     if not snapshot.members_known:
         return _Answer(True, "no cluster answers there")
-    strange = [m for m in snapshot.members if not set(m.peer_urls) & set(args["peers"])]
+    known = [*args["peers"], *args.get("grown", ())]
+    strange = [m for m in snapshot.members if not any(_like(url, known) for url in m.peer_urls)]
     if strange:
         names = ", ".join(clean(m.name) or f"{m.id:x}" for m in strange)
         return _Answer(False, f"a cluster stands there already, with {names} that this plan does not know")
     return _Answer(True, "the cluster that answers there is the one this plan makes")
+
+
+def _like(url: str, patterns: list[str]) -> bool:
+    # An IPv6 address stands in brackets, which would be a pattern of their own.
+    return any(url == each or ("*" in each and fnmatchcase(url, each)) for each in patterns)
 
 
 @verification("founded")

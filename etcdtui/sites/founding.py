@@ -58,6 +58,10 @@ class Founding(Protocol):
         """Their peer URLs."""
         ...
 
+    def grown_urls(self) -> tuple[str, ...]:
+        """Peer URLs, as patterns with ``*``, of members that it may have got since and that end with it."""
+        ...
+
     def advice(self) -> tuple[str, ...]:
         """What could be better about the plan, in sentences; pure."""
         ...

@@ -123,6 +123,11 @@ class KubeFounding(KubeSite):
         made, scheme = self._plain(), "http" if self.boot.tls is Tls.NONE else "https"
         return tuple(f"{scheme}://{pod}.{made.domain}:2380" for pod in made.pods)
 
+    def grown_urls(self) -> tuple[str, ...]:
+        """Those of further pods of the StatefulSet."""
+        made, scheme = self._plain(), "http" if self.boot.tls is Tls.NONE else "https"
+        return (f"{scheme}://{made.name}-*.{made.domain}:2380",)
+
     def advice(self) -> tuple[str, ...]:
         """What could be better about the plan."""
         return tuple(sentence(problem) for problem in problems(self.boot))

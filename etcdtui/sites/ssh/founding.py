@@ -94,6 +94,10 @@ class SshFounding(SshSite):
         """Those of the plan table."""
         return tuple(settings.peer_url(self.boot, member) for member in self.boot.members)
 
+    def grown_urls(self) -> tuple[str, ...]:
+        """None: a member on another host would be left behind, so it is removed first."""
+        return ()
+
     def advice(self) -> tuple[str, ...]:
         """What could be better about the plan table, and what has to be there in DNS."""
         out = [sentence(problem) for problem in problems(self.boot)]
