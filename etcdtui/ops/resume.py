@@ -14,11 +14,10 @@ from etcdtui.errors import UsageError
 from etcdtui.model.cluster import ClusterSnapshot, RunState
 from etcdtui.model.text import clean, plural
 from etcdtui.ops import guards, verify
-from etcdtui.ops.executors import READS
 from etcdtui.ops.plan import Args, Plan, Step
 from etcdtui.ops.store import Entry, Mark, PlanStore
 
-_ONLY_LOOKS = ("wait", "snapshot.check", "restore.rehearse", "hash.compare", "keys.count")
+_ONLY_LOOKS = ("wait", "found.look", "snapshot.check", "restore.rehearse", "hash.compare", "keys.count")
 """Steps that change nothing."""
 _ABOUT_THE_NODE = ("node-running", "node-stopped", "no-member")
 """Guards about what a step is to change: a step that may have happened already must not fail on them."""
@@ -167,7 +166,7 @@ def undo_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Plan
         # One step may take back several, as removing a member does: once, and at its first place.
         if step.undo is not None and all(_sent(step.undo) != _sent(other) for other in steps):
             steps += (_again(step.undo),)
-    kept = [clean(step.title) for step in did if step.undo is None and step.verb not in READS]
+    kept = [clean(step.title) for step in did if step.undo is None and step.verb not in _ONLY_LOOKS]
     plan = left.entry.plan
     if not steps:
         if all(step.verb in _ONLY_LOOKS for step in did):
