@@ -12,8 +12,8 @@ from etcdtui.sites.kube.base import KubeBase, short_call
 from etcdtui.sites.kube.picture import Picture
 from etcdtui.sites.kube.sets import STOPPED_FROM, EtcdSet
 
-MARGIN = 20.0
-"""Seconds that a pod may be listed still when its grace period is over."""
+MARGIN = 90.0
+"""Seconds that a pod may be listed still when its grace is over: a busy kubelet takes more than a minute."""
 TRIES = 5
 """How often a patch is sent while the controller writes the status of the set in between."""
 LOOK = 0.2

@@ -12,8 +12,8 @@ from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.manifests import Manifests
 from etcdtui.sites.kube.preflight import get
 
-GONE = 120.0
-"""Seconds until the pods of a deleted StatefulSet must have ended."""
+GONE = 300.0
+"""Seconds until the pods of a deleted StatefulSet must be gone: their grace, and a kubelet that is busy."""
 PAUSE = 0.5
 
 
