@@ -51,7 +51,10 @@ mv -T "$part" "$target"
 _LINK = r"""
 set -e
 target=$1 link=$2 was=$(readlink "$2" 2>/dev/null || echo -)
-[ -n "$receipt" ] && grep -qF -- "link $link " "$receipt" 2>/dev/null || note link "$link" "$was"
+# Members of one machine share the link: who finds it laid already has changed nothing.
+if [ "$was" != "$target" ] && ! grep -qF -- "link $link " "$receipt" 2>/dev/null; then
+    note link "$link" "$was"
+fi
 ln -sfn -- "$target" "$link.$$" && mv -T -- "$link.$$" "$link"
 """
 _FETCH = r"""
