@@ -53,6 +53,7 @@ def test_upgraded_by_image_pod_after_pod_and_back_from_one_that_is_not_there(
         console.ready(3)
 
 
+@pytest.mark.long
 def test_what_the_console_brought_up_is_restarted_and_upgraded_pod_by_pod(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
