@@ -30,7 +30,7 @@ from tests.support.etcd import TlsFiles
 from tests.support.kube import Place, wait_until
 from tests.support.pki import make_pki
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(300)]
 
 OLD, NEW, BARE = "localhost/etcd:v3.4.23", "localhost/etcd:v3.5.1", "localhost/etcd-distroless:v3.5.1"
 """Of etcd 3.4 and 3.5, and one without a shell."""
