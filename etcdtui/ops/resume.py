@@ -19,6 +19,9 @@ from etcdtui.ops.store import Entry, Mark, PlanStore
 
 _ONLY_LOOKS = ("wait", "found.look", "snapshot.check", "restore.rehearse", "hash.compare", "keys.count")
 """Steps that change nothing."""
+_ON_STOPPED = ("data.shelve", "node.set-aside", "node.restore", "release.switch")
+"""Steps on a stopped node; what is prepared is stopped and emptied once more anyhow."""
+_RUNS = (RunState.RUNNING, RunState.STARTING, RunState.FROZEN)
 _ABOUT_THE_NODE = ("node-running", "node-stopped", "no-member")
 """Guards about what a step is to change: a step that may have happened already must not fail on them."""
 
@@ -118,7 +121,7 @@ def finish_plan(left: Unfinished, snapshot: ClusterSnapshot, plan_id: str) -> Pl
         else:
             steps += [*_emptied_again(left, step), _again(step)]
     if steps:
-        steps = [*_started_again(left, snapshot), *steps]
+        steps = [*_started_again(left, snapshot), *_stopped_again(left, snapshot), *steps]
     if not steps:
         raise UsageError(f"nothing remains of {clean(plan.title)!r}", f"etcdtui forget {left.id}")
     gone = guards.removed_by((*left.done, *happened))
@@ -141,6 +144,14 @@ def _started_again(left: Unfinished, snapshot: ClusterSnapshot) -> list[Step]:
             last[step.args["node"]] = step
     ended = {n.name for n in snapshot.nodes if n.run_state in (RunState.STOPPED, RunState.FAILED)}
     return [_again(step) for name, step in last.items() if step.verb == "node.start" and name in ended]
+
+
+def _stopped_again(left: Unfinished, snapshot: ClusterSnapshot) -> list[Step]:
+    """Stops of nodes that run again, as after a boot, where what remains needs them stopped."""
+    last = {step.args["node"]: step for step in left.done if step.verb in ("node.stop", "node.start")}
+    needed = {step.args["node"] for step, _ in left.open if step.verb in _ON_STOPPED}
+    running = {n.name for n in snapshot.nodes if n.run_state in _RUNS}
+    return [_again(s) for name, s in last.items() if s.verb == "node.stop" and name in needed & running]
 
 
 def _emptied_again(left: Unfinished, step: Step) -> list[Step]:

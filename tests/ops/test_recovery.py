@@ -106,6 +106,28 @@ def test_a_restore_that_was_cut_off_is_undone_or_finished(
 
 
 @pytest.mark.timeout(90)
+def test_a_node_that_started_by_itself_meanwhile_is_stopped_again(tmp_path: Path) -> None:
+    """A restore is cut off once all are stopped, and the machine of one boots."""
+    with cluster(tmp_path / "c", 3) as site:
+        with console(site, tmp_path) as session:
+            ready(session)
+            file = saved(session, tmp_path / "saved")
+            plan = prepare(session, "restore", options={"snapshot": file})
+            cut_off(session, plan, 5, NAME)
+        assert plan.steps[4].verb == "data.shelve"
+        late = plan.steps[5].args["node"]
+        site.start_node(late)
+        with console(site, tmp_path) as later:
+            wait_until(lambda: bool(later.changes.unfinished()), "it is recognised")
+            rest = later.changes.finish(later.changes.unfinished()[0])
+            assert (rest.steps[0].verb, rest.steps[0].args["node"]) == ("node.stop", late)
+            result = later.execute(rest)
+            assert result.outcome is Outcome.DONE, result.message
+            assert later.fresh(3).cluster_id == plan.founds
+            assert [value(site, name) for name in ("n1", "n2", "n3")] == ["blue"] * 3
+
+
+@pytest.mark.timeout(90)
 def test_a_cluster_of_which_nothing_answers_is_restored(tmp_path: Path) -> None:
     with cluster(tmp_path / "c", 3) as site:
         with console(site, tmp_path) as session:
