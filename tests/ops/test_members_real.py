@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from etcdtui.errors import UsageError
+from etcdtui.errors import NodeError, UsageError
 from etcdtui.model.cluster import RunState, State
 from etcdtui.model.quorum import budget
 from etcdtui.ops.plan import Outcome
@@ -102,7 +102,9 @@ def test_what_started_on_an_emptied_node_meanwhile_is_moved_aside_too(tmp_path: 
         wait_until(lambda: budget(session.fresh(5)).healthy == 2, "it is missed")
         plan = prepare(session, "replace-member", name)
         cut_off(session, plan, [s.verb for s in plan.steps].index("node.set-aside") + 1)
-        site.start_node(name)
+        # It makes data of its own, and may end soon: its peers know of no such member.
+        with suppress(NodeError):
+            site.start_node(name)
         wait_until((tmp_path / "c" / name / "member").exists, "data of its own")
         with console(site, tmp_path) as second:
             leads(second)
