@@ -173,8 +173,10 @@ def check_releases(site: Site, snapshot: ClusterSnapshot, places: Sequence[NewNo
     Raises:
         GuardRefused: one would.
     """
+    if not isinstance(site, Upgradable):
+        return
     low = lowest(snapshot)
-    for place in places if isinstance(site, Upgradable) else ():
+    for place in places:
         text = ""
         with suppress(SiteError):
             text = site.node_release(place.name)
