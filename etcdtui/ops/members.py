@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from etcdtui.errors import GuardRefused, NotOffered, SiteError, UsageError
@@ -12,12 +11,10 @@ from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Member
 from etcdtui.model.quorum import budget, quorum_of
 from etcdtui.model.reconfig import has_learners, leader_version
 from etcdtui.model.text import clean, plural
-from etcdtui.model.upgrade import lowest, minor_of, text_of
-from etcdtui.model.versions import parse_version
 from etcdtui.ops.actions import nodes
 from etcdtui.ops.member_exec import RETIRE
 from etcdtui.ops.plan import Check, Step
-from etcdtui.sites.base import Growable, HasNodes, NewNode, Site, Startable, Upgradable
+from etcdtui.sites.base import Growable, HasNodes, NewNode, Site, Startable
 from etcdtui.sites.manager import Discarding
 
 HOLD = 6.0
@@ -162,30 +159,6 @@ def discard_steps(site: Site, node: str, peer_urls: Sequence[str]) -> list[Step]
             guards=(Check("no-member", {"peer_urls": list(peer_urls), "node": node}),),
         )
     ]
-
-
-def check_releases(site: Site, snapshot: ClusterSnapshot, places: Sequence[NewNode]) -> None:
-    """See that no place would start an etcd which is older than the cluster, as far as that can be told.
-
-    etcd gives up when it joins one of a higher minor version (``server/etcdserver/cluster_util.go``,
-    isCompatibleWithCluster).
-
-    Raises:
-        GuardRefused: one would.
-    """
-    if not isinstance(site, Upgradable):
-        return
-    low = lowest(snapshot)
-    for place in places:
-        text = ""
-        with suppress(SiteError):
-            text = site.node_release(place.name)
-        found = parse_version(text)
-        if low is not None and found is not None and minor_of(found) < minor_of(low):
-            raise GuardRefused(
-                f"{clean(place.name)} has etcd {clean(text)}, which cannot join members of "
-                f"{text_of(minor_of(low))}: install etcd {text_of(low)} there first"
-            )
 
 
 def join_steps(site: Site, place: NewNode, *, learner: bool, apart: Sequence[int] = ()) -> list[Step]:

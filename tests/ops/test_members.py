@@ -22,7 +22,7 @@ from etcdtui.ops.registry import ACTIONS
 from etcdtui.ops.resume import Unfinished
 from etcdtui.ops.store import Entry, Mark, StepState
 from etcdtui.ops.verify import VERIFICATIONS, look
-from etcdtui.sites.base import NewNode, Release, Site
+from etcdtui.sites.base import NewNode, Site
 from tests.ops.random_worlds import GrowingSite, Seat, World, client, peer
 from tests.ops.test_actions import Bare
 from tests.ops.worlds import simple
@@ -131,34 +131,6 @@ def test_a_free_host_and_the_name_of_its_member_can_be_chosen() -> None:
             add(Request(world(3), Hosts(), None, given))
     with pytest.raises(UsageError, match="it names its nodes and members itself"):
         make("add-member", world(3), node="n51")
-
-
-class OldHosts(Hosts):
-    """Free places with another etcd."""
-
-    release = "3.4.23"
-
-    def releases(self) -> tuple[Release, ...]:
-        return ()
-
-    def node_release(self, node: str) -> str:
-        return self.release
-
-    def describe_switch(self, node: str, version: str) -> str:
-        return f"switch {node} to {version}"
-
-    def switch_release(self, node: str, version: str) -> str:
-        return f"{node}: {version}"
-
-
-def test_an_etcd_that_is_older_than_the_cluster_is_not_asked_to_join() -> None:
-    site = OldHosts()
-    for action, options in (("add-member", {}), ("scale", {"voters": 4})):
-        with pytest.raises(GuardRefused, match=r"n51 has etcd 3\.4\.23, which cannot join members of 3\.5"):
-            BY_ID[action].plan(Request(world(3), site, None, options))
-    for release in ("3.5.0", "3.6.1", ""):
-        site.release = release
-        BY_ID["add-member"].plan(Request(world(3), site))
 
 
 def test_what_takes_back_several_steps_stands_once_in_an_undo() -> None:

@@ -34,7 +34,6 @@ def plan(request: Request) -> Plan:
             "give the peer URL of the etcd that is to join: --peer-urls",
         )
     place = _place(request)
-    members.check_releases(request.site, snapshot, [place])
     return make_plan(
         request,
         ACTION.id,
