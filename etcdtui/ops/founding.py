@@ -40,32 +40,27 @@ def step_of(site: Founding, piece: Piece) -> Step:
 
 def _undo_step(site: Founding, piece: Piece) -> Step:
     """What takes a piece back: no member runs any more after it, where it says so."""
-    guards = [Check("no-other-cluster", {"peers": list(site.peer_urls())})]
-    if piece.ends:
-        guards.append(Check("serves-nobody"))
-    return Step(
-        verb="found.do",
-        args={"piece": piece.id},
-        title=piece.title,
-        call=piece.call,
-        guards=tuple(guards),
-        verify=Check("nodes-down") if piece.ends else None,
-        verify_timeout=HEALTHY_TIMEOUT,
-    )
+    return _away(piece, {"peers": list(site.peer_urls())}, "serves-nobody")
 
 
 def ruin_step_of(site: Founding, piece: Piece) -> Step:
     """A piece of a tear-down as a step; the first one wants the cluster's name typed."""
-    peers = {"peers": list(site.peer_urls()), "grown": list(site.grown_urls())}
-    guards = [Check("no-other-cluster", peers)]
-    if piece.ends:
-        guards.append(Check("name-typed"))
+    return _away(piece, {"peers": list(site.peer_urls()), "grown": list(site.grown_urls())}, "name-typed")
+
+
+def _away(piece: Piece, own: Args, gate: str) -> Step:
+    """A piece that takes something away.
+
+    Args:
+        own: the peer URLs that are the cluster's own.
+        gate: the guard before the piece that ends the members.
+    """
     return Step(
         verb="found.do",
         args={"piece": piece.id},
         title=piece.title,
         call=piece.call,
-        guards=tuple(guards),
+        guards=(Check("no-other-cluster", own), *([Check(gate)] if piece.ends else [])),
         verify=Check("nodes-down") if piece.ends else None,
         verify_timeout=HEALTHY_TIMEOUT,
     )

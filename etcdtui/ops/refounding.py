@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
-from etcdtui.errors import NotOffered
 from etcdtui.model.text import clean, plural
-from etcdtui.ops import maintenance, recovery, saving, snapshots
+from etcdtui.ops import maintenance, recovery, saving
 from etcdtui.ops.action import Request
 from etcdtui.ops.data_exec import compare_step
 from etcdtui.ops.plan import Check, Step
 from etcdtui.ops.recovery import Pair, Remade
-from etcdtui.sites.base import Site
-from etcdtui.sites.manager import Salvaging
 
 GONE = Check("quorum-gone", {})
 
@@ -34,7 +30,9 @@ def steps_from(request: Request, pairs: tuple[Pair, ...], chosen: Pair) -> Remad
         path = saving.path_for(request.snapshot, row, directory).absolute()
         first = (saving.save_step(request.snapshot, row, path, 0, 0),)
     else:
-        path = _path_for(request, node.name, directory)
+        # As of any snapshot, with the node for the revision that nobody knows.
+        known = request.snapshot.cluster_id
+        path = saving.file_for(request.snapshot, known, node.name, directory).absolute()
         stopped = (_salvage_step(request, node.name, path),)
     token = f"recovered-{request.plan_id}"
     remade = recovery.remake(request, pairs, path, token, recovery.BUMP, stopped)
@@ -43,22 +41,6 @@ def steps_from(request: Request, pairs: tuple[Pair, ...], chosen: Pair) -> Remad
     stop = replace(stop, guards=(GONE, *stop.guards))
     steps = (*first, *tried, stop, *rest, compare_step(), maintenance.prove_step(request.plan_id))
     return Remade(steps, remade.founds)
-
-
-def _path_for(request: Request, node: str, directory: str | Path | None) -> Path:
-    """The file of what a node holds: as of any snapshot, with the node for the revision nobody knows."""
-    snapshot = request.snapshot
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(snapshot.wall_time))
-    which = f"{snapshot.cluster_id:x}" if snapshot.cluster_id is not None else "unknown"
-    place = Path(directory).expanduser() if directory else snapshots.directory_for(snapshot.name)
-    return (place / f"{which}-{stamp}-{node}.db").absolute()
-
-
-def salvaging(site: Site) -> Salvaging:
-    """The site's capability. Raises NotOffered."""
-    if not isinstance(site, Salvaging):
-        raise NotOffered(f"{site.name}: a {site.kind} site cannot read the database of a stopped node")
-    return site
 
 
 def _salvage_step(request: Request, node: str, path: Path) -> Step:
@@ -72,7 +54,7 @@ def _salvage_step(request: Request, node: str, path: Path) -> Step:
             "cluster_id": f"{known:x}" if known is not None else "",
         },
         title=f"save what {clean(node)} holds",
-        call=f"{salvaging(request.site).describe_salvage(node)} > {path}",
+        call=f"{saving.salvaging(request.site).describe_salvage(node)} > {path}",
     )
 
 

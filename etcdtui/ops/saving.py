@@ -19,6 +19,7 @@ from etcdtui.ops.executors import executor, tell
 from etcdtui.ops.plan import Args, Step
 from etcdtui.ops.snapshot_tool import facts
 from etcdtui.ops.snapshots import Facts, Origin, SnapshotError
+from etcdtui.sites.base import Site
 from etcdtui.sites.manager import Salvaging
 
 DEADLINE = 3600.0
@@ -49,9 +50,17 @@ def path_for(snapshot: ClusterSnapshot, row: EndpointRow, directory: str | Path 
         directory: where to; None or empty for the cluster's own directory.
     """
     status = status_of(row)
+    return file_for(snapshot, status.cluster_id, f"r{status.revision}", directory)
+
+
+def file_for(
+    snapshot: ClusterSnapshot, cluster_id: int | None, what: str, directory: str | Path | None
+) -> Path:
+    """The file of something saved now; ``unknown`` stands for a cluster whose ID nobody tells."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(snapshot.wall_time))
     place = Path(directory).expanduser() if directory else snapshots.directory_for(snapshot.name)
-    return place / f"{status.cluster_id:x}-{stamp}-r{status.revision}.db"
+    which = f"{cluster_id:x}" if cluster_id is not None else "unknown"
+    return place / f"{which}-{stamp}-{what}.db"
 
 
 def save(
@@ -81,21 +90,29 @@ def save(
     found, known = facts(path), snapshots.origin_of(path)
     if known is not None and known.sha256 == found.sha256:
         return found, known
-    origin = Origin(
+    keys = _keys(api, found.revision) if count else None
+    origin = _origin(found, cluster, f"{status.cluster_id:x}", row.name, status.version, keys)
+    snapshots.write_origin(path, origin)
+    return found, origin
+
+
+def _origin(
+    found: Facts, cluster: str, cluster_id: str, member: str, version: str = "", keys: int | None = None
+) -> Origin:
+    """What is written down of a file that was saved now."""
+    return Origin(
         cluster=cluster,
-        cluster_id=f"{status.cluster_id:x}",
-        member=row.name,
-        version=status.version,
+        cluster_id=cluster_id,
+        member=member,
+        version=version,
         time=time.time(),
         size=found.size,
         sha256=found.sha256,
         hash=found.hash,
         revision=found.revision,
         entries=found.entries,
-        keys=_keys(api, found.revision) if count else None,
+        keys=keys,
     )
-    snapshots.write_origin(path, origin)
-    return found, origin
 
 
 def _keys(api: EtcdReader, revision: int | None) -> int | None:
@@ -156,6 +173,13 @@ def _save(args: Args, context: Context) -> str:
     return sentence(path, found, origin) + (f"; {gone}" if gone else "")
 
 
+def salvaging(site: Site) -> Salvaging:
+    """The site's capability. Raises NotOffered."""
+    if not isinstance(site, Salvaging):
+        raise NotOffered(f"{site.name}: a {site.kind} site cannot read the database of a stopped node")
+    return site
+
+
 @executor("data.salvage")
 def _salvage(args: Args, context: Context) -> str:
     """What a stopped node holds, as a snapshot of it would be.
@@ -164,27 +188,14 @@ def _salvage(args: Args, context: Context) -> str:
     """
     path = Path(args["path"])
     if not path.exists():
-        if not isinstance(context.site, Salvaging):
-            raise NotOffered(f"{context.site.name}: a {context.site.kind} site cannot read a stopped node")
-        size, chunks = context.site.salvage(args["node"])
+        size, chunks = salvaging(context.site).salvage(args["node"])
         expected = si_bytes(size)
         told = partial(_so_far, expected)
         snapshots.write(path, snapshots.sealed(chunks), size, told)
     found, known = facts(path), snapshots.origin_of(path)
     if known is None or known.sha256 != found.sha256:
-        known = Origin(
-            cluster=args["cluster"],
-            cluster_id=args["cluster_id"],
-            member=args["node"],
-            version="",
-            time=time.time(),
-            size=found.size,
-            sha256=found.sha256,
-            hash=found.hash,
-            revision=found.revision,
-            entries=found.entries,
-        )
-        snapshots.write_origin(path, known)
+        origin = _origin(found, args["cluster"], args["cluster_id"], args["node"])
+        snapshots.write_origin(path, origin)
     return f"{path}: {found.sentence()}; from the data directory of {clean(args['node'])}"
 
 

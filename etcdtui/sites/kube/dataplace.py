@@ -10,7 +10,7 @@ from typing import Any
 from etcdtui.errors import NotOffered
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.container import POD, line_of, options, with_pod_name
-from etcdtui.sites.kube.sets import EtcdSet, etcd_container
+from etcdtui.sites.kube.sets import EtcdSet, container_of
 
 Json = Mapping[str, Any]
 
@@ -28,12 +28,6 @@ class DataPlace:
     def beside(self, name: str) -> str:
         """A path on the same claim, beside the data directory; within it where it is the mount itself."""
         return f"{self.data_dir}/{name}" if self.data_dir == self.mount else f"{self.data_dir}.{name}"
-
-
-def container_of(data: Json) -> Json:
-    """The container of a StatefulSet's template that runs etcd."""
-    containers = data["spec"]["template"]["spec"].get("containers") or [{}]
-    return etcd_container(containers) or dict(containers[0])
 
 
 def place_of(data: Json, etcd: EtcdSet, config: Mapping[str, str], pod: str) -> DataPlace:

@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from etcdtui.sites.kube.container import command_of
-from etcdtui.sites.kube.dataplace import DataPlace, container_of
+from etcdtui.sites.kube.dataplace import DataPlace
+from etcdtui.sites.kube.sets import container_of
 
 Json = dict[str, Any]
 

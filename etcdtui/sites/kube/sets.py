@@ -91,7 +91,7 @@ def read_set(data: Json) -> EtcdSet:
     """A StatefulSet's JSON as our value; one that runs no etcd gives its first container."""
     meta, spec, status = data["metadata"], data["spec"], data.get("status") or {}
     pod = spec["template"]["spec"]
-    container = etcd_container(pod.get("containers") or []) or (pod.get("containers") or [{}])[0]
+    container = container_of(data)
     ports = _ports(container)
     config_map, config_file = _config_map(pod, container)
     words = " ".join(command_of(container))
@@ -137,6 +137,12 @@ def runs_etcd(data: Json) -> bool:
     """Whether a StatefulSet's containers run etcd, or expose its ports."""
     containers = data["spec"]["template"]["spec"].get("containers") or []
     return etcd_container(containers) is not None
+
+
+def container_of(data: Json) -> Json:
+    """The container of a StatefulSet's template that runs etcd; its first one where none does."""
+    containers = data["spec"]["template"]["spec"].get("containers") or [{}]
+    return etcd_container(containers) or dict(containers[0])
 
 
 def etcd_container(containers: list[Json]) -> Json | None:
