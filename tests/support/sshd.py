@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tests.support.etcd import free_ports
 from tests.support.tools import missing
 
@@ -83,18 +85,21 @@ class Sshd:
                 raise RuntimeError((self.root / "log").read_text()[-2000:])
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        """End it and every connection through it."""
-        if self.process is None:
-            return
-        import psutil
-
-        mine = psutil.Process(self.process.pid)
-        for process in [*mine.children(recursive=True), mine]:
+    def drop(self) -> None:
+        """End every connection through it; it takes new ones."""
+        assert self.process is not None
+        for process in psutil.Process(self.process.pid).children(recursive=True):
             # What was started through it by a login does not belong to it.
             with contextlib.suppress(psutil.NoSuchProcess):
                 if process.name() == "sshd":
                     process.kill()
+
+    def stop(self) -> None:
+        """End it and every connection through it."""
+        if self.process is None:
+            return
+        self.drop()
+        self.process.kill()
         self.process.wait(10)
         self.process = None
         (self.root / "log").write_text("")

@@ -64,6 +64,8 @@ class Link:
         self.status = Status.IDLE
         self.reason = f"connecting to {hop.label}"
         self.reconnects = 0
+        self.stood = 0
+        """How many times it came up."""
         self._secrets = secrets
         self._changed = changed
         self._transport: paramiko.Transport | None = None
@@ -99,6 +101,22 @@ class Link:
                 if self.status in (Status.LOST, Status.REFUSED, Status.CLOSED) or left <= 0:
                     raise SiteError(self.why())
                 self._cv.wait(left)
+
+    def again(self, before: int, timeout: float) -> bool:
+        """Wait for a connection that was lost to come back; whether it was, and did within `timeout` seconds.
+
+        Args:
+            before: what `stood` was before it was lost.
+        """
+        wanted = max(before, 1) + 1
+        with self._cv:
+            transport = self._transport
+            if not self.stood or (self.stood < wanted and transport is not None and transport.is_active()):
+                return False
+            self._cv.wait_for(
+                lambda: self.stood >= wanted or self.status in (Status.REFUSED, Status.CLOSED), timeout
+            )
+            return self.stood >= wanted and self.status is Status.UP
 
     def channel(self, host: str, port: int, timeout: float = CHANNEL_TIMEOUT) -> paramiko.Channel:
         """A TCP connection that the server makes for us.
@@ -208,9 +226,10 @@ class Link:
     def _stand(self, transport: paramiko.Transport) -> None:
         """Watch the connection until it is lost, asking for signs of life."""
         self._heard = time.monotonic()
+        self.stood += 1
         self._set(Status.UP, "", transport)
         silent = 0
-        why = "connection closed by the server"
+        why = ""
         while transport.is_active() and self.status is not Status.CLOSED:
             transport.join(self.hop.alive_interval)
             if not transport.is_active():
@@ -219,6 +238,7 @@ class Link:
             if silent >= self.hop.alive_count:
                 why = f"no sign of life for {silent * 2 * self.hop.alive_interval:g} s"
                 break
+        why = why or _ended(transport)
         transport.close()
         self._set(Status.LOST, f"connection to {self.hop.label} lost: {why}; connecting again")
 
@@ -291,6 +311,14 @@ class Link:
 
 class _Refused(SiteError):
     """The server was reached and will not be, however often one tries."""
+
+
+def _ended(transport: paramiko.Transport) -> str:
+    """Why a connection that stood is no more, as far as paramiko saw it."""
+    error = transport.get_exception()
+    if error is None or isinstance(error, EOFError):
+        return "connection closed by the server"
+    return in_words(error)
 
 
 def _prefer(transport: paramiko.Transport, kinds: list[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from etcdtui.errors import EtcdtuiError
+from etcdtui.errors import EtcdtuiError, OutcomeUnknown, SiteError
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source
 from etcdtui.sites.founding import Sight
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Hosts that are looked at at one time."""
 LOOK_TIMEOUT = 60.0
+AGAIN = 10.0
+"""Seconds that a connection lost in mid-look may take to come back."""
 Run = Callable[..., Done]
 
 
@@ -37,8 +39,16 @@ def survey(
     """
 
     def one(pair: tuple[Host, MemberPlan]) -> preflight.Look | EtcdtuiError:
+        host, member = pair
+        before = host.link.stood
         try:
-            return _look(*pair, boot, run_of(pair[0]))
+            try:
+                return _look(host, member, boot, run_of(host))
+            except (SiteError, OutcomeUnknown):
+                # It only looks, so what a lost connection cut off may be done once more.
+                if not host.link.again(before, AGAIN):
+                    raise
+                return _look(host, member, boot, run_of(host))
         except EtcdtuiError as error:
             return error
 

@@ -52,7 +52,7 @@ from etcdtui.sites.ssh.words import describe
 from tests.support.consoles import bring_up
 from tests.support.etcd import free_ports, running
 from tests.support.pki import make_pki
-from tests.support.sshd import USER, keygen, sshds
+from tests.support.sshd import USER, Sshd, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
 
 VERSION = "3.5.1"
@@ -72,6 +72,7 @@ class Stage:
 
     def __init__(self, root: Path, release: Path, ports: list[int], key: Path) -> None:
         self.root = root
+        self.servers: list[Sshd] = []
         self.many = tuple(MemberPlan(f"n{n}", f"m{n}", "127.0.0.1", *free_ports(2)) for n in range(5))
         self.members = self.many[:3]
         hosts = "".join(
@@ -127,6 +128,7 @@ def stage(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             server.authorize(key)
         (tmp_path / "known_hosts").write_text("".join(s.known_hosts_line for s in servers))
         made = Stage(tmp_path, release, [s.port for s in servers], key)
+        made.servers = servers
         try:
             yield made
         finally:
@@ -229,6 +231,32 @@ def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
     assert "n2: the configuration file is there, and not ours" in result.message
     assert not (stage.root / "opt").exists()
     assert (stage.root / "etc/m2.yaml").read_text() == "name: somebody's\n"
+
+
+def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) -> None:
+    (stage.root / "etc").mkdir()
+    (stage.root / "etc/m2.yaml").write_text("name: somebody's\n")
+    cut = threading.Event()
+
+    def cutter() -> None:
+        # Every look writes this file while it measures the disk.
+        while not list(stage.root.glob(".etcdtui-probe.*")):
+            threading.Event().wait(0.002)
+        for server in stage.servers:
+            server.drop()
+        cut.set()
+
+    thread = threading.Thread(target=cutter, daemon=True)
+    thread.start()
+    session = stage.session(stage.boot)
+    result = bring_up(session)
+    session.close()
+    thread.join(10)
+    assert cut.is_set()
+    assert result.outcome is Outcome.FAILED
+    assert "n2: the configuration file is there, and not ours" in result.message
+    assert "n0" not in result.message.partition(": ")[2]
+    assert "lost" not in result.message
 
 
 def test_a_tarball_that_is_another_is_refused(stage: Stage) -> None:
