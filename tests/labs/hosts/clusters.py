@@ -36,6 +36,8 @@ while :; do
 done
 """
 
+KUBELET_UNIT = "[Service]\nExecStart=/usr/local/sbin/kubelet\n[Install]\nWantedBy=multi-user.target\n"
+
 MANIFEST = """\
 apiVersion: v1
 kind: Pod
@@ -201,8 +203,10 @@ class LabCluster:
     @staticmethod
     def _lay_kubelet(machine: Machine) -> None:
         machine.write("/usr/local/sbin/kubelet", KUBELET, 0o755)
-        machine.write("/etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/local/sbin/kubelet\n")
+        machine.write("/etc/systemd/system/kubelet.service", KUBELET_UNIT)
         machine.run("systemctl", "daemon-reload")
+        # A kubelet runs again after a power cut.
+        machine.run("systemctl", "enable", "-q", "kubelet")
 
     def give_kubelet(self, machine: Machine) -> None:
         """A host that runs what is in its manifests folder, and nothing is."""
