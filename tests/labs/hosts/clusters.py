@@ -28,7 +28,7 @@ while :; do
         # /var/log/pods/NAMESPACE_NAME_UID/CONTAINER/N.log is where a kubelet keeps what a container prints.
         log=/var/log/pods/kube-system_etcd-$(hostname)_0/etcd; mkdir -p $log
         /opt/etcd/etcd "$@" 2>&1 | sed -u 's/^/2026-01-01T00:00:00.000000000Z stderr F /' >> $log/0.log &
-        sleep 0.3; pid=$(pgrep -x etcd | head -1)
+        for i in $(seq 50); do pid=$(pgrep -x etcd | head -1); [ -n "$pid" ] && break; sleep 0.1; done
     elif [ ! -e $manifest ] && [ -n "$pid" ]; then
         kill $pid 2>/dev/null; pid=
     fi
