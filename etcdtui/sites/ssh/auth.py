@@ -109,12 +109,18 @@ def _keys(hop: Hop, secrets: Secrets, tried: list[str]) -> Iterator[tuple[str, A
 
 
 def _with_certificates(name: str, key: Any, hop: Hop) -> Iterator[tuple[str, Any]]:
+    """The key with each of its certificates, then by itself: a certificate may have run out."""
+    beside = key.public_blob
     for certificate in hop.certificate_files:
         try:
             key.load_certificate(certificate)
         except (OSError, ValueError, SSHException):
             continue
         yield f"{certificate}", key
+    if beside is not None:
+        key.public_blob = beside
+        yield f"{name}-cert.pub", key
+    key.public_blob = None
     yield name, key
 
 
