@@ -114,6 +114,12 @@ def test_an_agent_and_a_certificate_are_used(
 ) -> None:
     key = keygen(tmp_path / "inagent")
     servers[0].authorize(key)
+    ca, person = keygen(tmp_path / "ca"), keygen(tmp_path / "person")
+    sign = ["ssh-keygen", "-q", "-s", str(ca), "-I", "test", "-n", USER, str(person.with_suffix(".pub"))]
+    subprocess.run(sign, check=True)
+    servers[1].stop()
+    servers[1].more = f"TrustedUserCAKeys {ca}.pub"
+    servers[1].start()
     sock = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(sock)], stdout=subprocess.DEVNULL)
     try:
@@ -130,15 +136,19 @@ def test_an_agent_and_a_certificate_are_used(
             link = linked(replace(hop(servers[0], tmp_path / "none", file), agent=named))
             link.transport(10)
             close(link)
+        # Of the agent's keys the one that a file names, with its certificate.
+        subprocess.run(
+            ["ssh-add", "-q", str(person)], check=True, env={**os.environ, "SSH_AUTH_SOCK": str(sock)}
+        )
+        person.rename(tmp_path / "away")
+        held = hop(servers[1], person, known(tmp_path / "known", servers[1]))
+        link = linked(replace(held, agent=str(sock), identities_only=True))
+        link.transport(10)
+        close(link)
+        (tmp_path / "away").rename(person)
     finally:
         agent.terminate()
         agent.wait(5)
-    ca, person = keygen(tmp_path / "ca"), keygen(tmp_path / "person")
-    sign = ["ssh-keygen", "-q", "-s", str(ca), "-I", "test", "-n", USER, str(person.with_suffix(".pub"))]
-    subprocess.run(sign, check=True)
-    servers[1].stop()
-    servers[1].more = f"TrustedUserCAKeys {ca}.pub"
-    servers[1].start()
     for apart in (False, True):
         held = hop(servers[1], person, known(tmp_path / "known", servers[1]))
         if apart:
