@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +84,7 @@ def _still_there(transport: paramiko.Transport, hop: Hop, tried: list[str], erro
 
 def _keys(hop: Hop, secrets: Secrets, tried: list[str]) -> Iterator[tuple[str, Any]]:
     """The keys to offer: the agent's, files without a passphrase, files whose passphrase is asked."""
-    wanted = {text for file in hop.identity_files if (text := _public(Path(file)))}
+    wanted = _public(hop)
     if hop.agent.lower() != "none":
         for key in _agent_keys(hop):
             if not hop.identities_only or key.get_base64() in wanted:
@@ -109,12 +110,18 @@ def _keys(hop: Hop, secrets: Secrets, tried: list[str]) -> Iterator[tuple[str, A
 
 
 def _with_certificates(name: str, key: Any, hop: Hop) -> Iterator[tuple[str, Any]]:
+    """The key with each of its certificates, then by itself: a certificate may have run out."""
+    beside = key.public_blob
     for certificate in hop.certificate_files:
         try:
             key.load_certificate(certificate)
         except (OSError, ValueError, SSHException):
             continue
         yield f"{certificate}", key
+    if beside is not None:
+        key.public_blob = beside
+        yield f"{name}-cert.pub", key
+    key.public_blob = None
     yield name, key
 
 
@@ -164,12 +171,15 @@ class _AgentAt(AgentSSH):  # type: ignore[misc]  # paramiko has no types
         conn.settimeout(None)
 
 
-def _public(file: Path) -> str:
-    try:
-        words = file.with_name(file.name + ".pub").read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
-        return ""
-    return words[1] if len(words) > 1 else ""
+def _public(hop: Hop) -> set[str]:
+    """The public keys and certificates that belong to the files of a hop, in base64."""
+    names = [f"{file}{ending}" for file in hop.identity_files for ending in (".pub", "-cert.pub")]
+    found = set()
+    for name in (*names, *hop.certificate_files):
+        with contextlib.suppress(OSError):
+            words = Path(name).read_text(encoding="utf-8", errors="replace").split()
+            found.update(words[1:2])
+    return found
 
 
 def _password(

@@ -254,7 +254,12 @@ def _end(host: Host, how: str, timeout: float, make: Callable[[Control, int | No
     if host.facts.runs is Runs.PROCESS and not host.stated.command:
         host.record()
     command = make(control, pid)
-    run(host, command)
+    try:
+        run(host, command)
+    except NodeError:
+        # systemd complains of processes that ended while it was killing all of the unit.
+        if how != "killed" or _state(host)[2] == pid:
+            raise
     if state is RunState.FROZEN and pid is not None and host.facts.runs is not Runs.SYSTEMD:
         # It acts on SIGTERM only once it goes on; systemd sees to that itself.
         run(host, Command(["kill", "-CONT", str(pid)], command.root))

@@ -19,6 +19,7 @@ from etcdtui.sites.ssh.auth import login
 from etcdtui.sites.ssh.faults import SILENT, in_words, refused
 from etcdtui.sites.ssh.hop import Hop
 from etcdtui.sites.ssh.known_hosts import known_kinds, verify
+from etcdtui.sites.ssh.proxy import Piped
 from etcdtui.sites.ssh.secrets import Secrets
 
 BACK_OFF = (0.3, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -281,8 +282,9 @@ class Link:
             _shut(transport, sock)
             raise
         except (SSHException, EOFError, OSError) as error:
+            why = _of_command(sock) or in_words(error)
             _shut(transport, sock)
-            raise SiteError(f"{hop.label}: {in_words(error)}") from None
+            raise SiteError(f"{hop.label}: {why}") from None
         return transport
 
     def _socket(self) -> Any:
@@ -299,7 +301,10 @@ class Link:
             except ChannelException as refusal:
                 raise SiteError(f"{hop.label}: {refused(refusal, self.via.hop.label)}") from None
         if hop.proxy_command:
-            return paramiko.ProxyCommand(hop.proxy_command)
+            try:
+                return Piped(hop.proxy_command)
+            except OSError as error:
+                raise SiteError(f"{hop.label}: its ProxyCommand cannot be run: {in_words(error)}") from None
         try:
             sock = socket.create_connection((hop.host, hop.port), hop.connect_timeout)
         except OSError as error:
@@ -316,9 +321,16 @@ class _Refused(SiteError):
 def _ended(transport: paramiko.Transport) -> str:
     """Why a connection that stood is no more, as far as paramiko saw it."""
     error = transport.get_exception()
+    if why := _of_command(transport.sock):
+        return why
     if error is None or isinstance(error, EOFError):
         return "connection closed by the server"
     return in_words(error)
+
+
+def _of_command(sock: Any) -> str:
+    """How the command ended that makes the connection; empty where it runs or there is none."""
+    return sock.ended() if isinstance(sock, Piped) else ""
 
 
 def _prefer(transport: paramiko.Transport, kinds: list[str]) -> None:

@@ -18,7 +18,7 @@ from etcdtui.sites.ssh.hop import (
     Spot,
     spot,
 )
-from etcdtui.sites.ssh.ssh_config import DEFAULT_KEYS, Options, SshConfig, expand
+from etcdtui.sites.ssh.ssh_config import DEFAULT_KEYS, HARMLESS, Options, SshConfig, expand
 
 _GLOBAL = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 MAX_HOPS = 8
@@ -73,6 +73,7 @@ class Resolver:
             via = tuple(w.strip() for w in words.split(",")) if words and words.lower() != "none" else ()
         if not via:
             if command and command.lower() != "none":
+                _one_word(hop.host, last.host, hop.user)
                 command = expand(command, host=hop.host, name=last.host, port=hop.port, user=hop.user)
                 hop = _with_command(hop, command)
             return (hop,)
@@ -136,6 +137,13 @@ class Resolver:
             or _seconds(options, "serveraliveinterval") or ALIVE_INTERVAL,
             alive_count=int(_seconds(options, "serveralivecountmax")) or ALIVE_COUNT,
         )  # fmt: skip
+
+
+def _one_word(*words: str) -> None:
+    """Raises UsageError where a shell would make more of a name: some come from a cluster's member list."""
+    for word in words:
+        if not HARMLESS.fullmatch(word):
+            raise UsageError(f"{clean(word, 80)!r} cannot be given to a command of ssh's configuration")
 
 
 def _with_command(hop: Hop, command: str) -> Hop:

@@ -17,7 +17,10 @@ DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_s
 _DEPTH = 16
 """ssh's own limit for nested includes (``readconf.c``, READCONF_MAX_DEPTH)."""
 _LINE = re.compile(r"^\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*$")
-_LISTS = ("identityfile", "certificatefile")
+HARMLESS = re.compile(r"[\w.:%@+][\w.:%@+-]*", re.ASCII)
+"""Names of hosts and users that are one word to any shell, and no option to a command."""
+_CERTIFICATE = "\0"
+"""Before the name of a certificate's file among those of keys."""
 
 Options = dict[str, str | list[str] | None]
 """Lower-case keyword to its value; identity files are a list."""
@@ -49,8 +52,9 @@ class SshConfig:
         Raises:
             ConfigError: a Match that paramiko cannot evaluate.
         """
-        from paramiko import SSHConfig
         from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize
+
+        from etcdtui.sites.ssh.matching import Parser
 
         given: Options = {}
         if user:
@@ -59,28 +63,27 @@ class SshConfig:
             given["port"] = str(port)
         found: Options = dict(given)
         for path, parsed in self._parsed:
-            whole = SSHConfig()
+            whole = Parser()
             whole._config = [{"host": ["*"], "config": dict(given)}, *parsed]
             try:
                 options = whole.lookup(host)
-            except (
-                ConfigParseError,
-                CouldNotCanonicalize,
-                ImportError,
-                OSError,
-                ValueError,
-                KeyError,
-            ) as error:
-                why = "Match exec needs the package invoke" if isinstance(error, ImportError) else str(error)
-                raise ConfigError(str(path), None, "", f"cannot be applied to {host}: {why}") from None
+            except (ConfigParseError, CouldNotCanonicalize, OSError, ValueError, KeyError) as error:
+                raise ConfigError(str(path), None, "", f"cannot be applied to {host}: {error}") from None
             for key, value in options.items():
-                if key in _LISTS:
-                    known = found.setdefault(key, [])
-                    if isinstance(known, list):
-                        known += [item for item in _list(value) if item not in known]
+                if key == "identityfile":
+                    _sort(found, _list(value))
                 elif key != "hostname" or path is self._parsed[0][0] or value != host:
                     found.setdefault(key, value)
         return found
+
+
+def _sort(found: Options, files: list[str]) -> None:
+    """Add files to those of keys and to those of certificates, the first named first."""
+    for file in files:
+        key = "certificatefile" if file.startswith(_CERTIFICATE) else "identityfile"
+        known = found.setdefault(key, [])
+        if isinstance(known, list) and (name := file.removeprefix(_CERTIFICATE)) not in known:
+            known.append(name)
 
 
 def _list(value: object) -> list[str]:
@@ -120,9 +123,9 @@ def _lines(path: Path, depth: int) -> Iterator[str]:
                 raise ConfigError(str(path), number, "", "expected a keyword and its value")
             if keyword in ("host", "match"):
                 block = line
-            if keyword == "certificatefile":
-                # paramiko keeps the first alone.
-                yield line.replace(found[1], "CertificateFile", 1) if found else line
+            if found is not None and keyword == "certificatefile":
+                # Of these paramiko keeps the first alone, of identity files all.
+                yield f'IdentityFile "{_CERTIFICATE}{found[2].strip(chr(34))}"'
                 continue
             yield line
             continue

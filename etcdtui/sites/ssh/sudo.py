@@ -37,6 +37,8 @@ class Root(StrEnum):
     IS = "is root"
     SUDO = "sudo without a password"
     PASSWORD = "sudo with a password"  # noqa: S105 - a word for people
+    TERMINAL = "sudo with a terminal alone"
+    """Sudoers has ``requiretty``."""
     NEVER = "no way to be root"
 
 
@@ -100,10 +102,13 @@ class Sudo:
             # -k: sudo that remembers a login would leave the password to the command as its input.
             return ["sudo", "-k", "-S", "-p", "", "--", *argv], f"{self._password()}\n".encode()
         account = self._hop.user
-        why = "sudo wants a password" if way is Root.PASSWORD else f"{account} may not use sudo there"
-        raise NodeError(
-            f"{self._name}: this needs root, and {why}", "log in as another user, or allow it in sudoers"
-        )
+        hint = "log in as another user, or allow it in sudoers"
+        why = f"{account} may not use sudo there"
+        if way is Root.PASSWORD:
+            why = "sudo wants a password"
+        elif way is Root.TERMINAL:
+            why, hint = "sudo there wants a terminal (requiretty)", f"sudoers: Defaults:{account} !requiretty"
+        raise NodeError(f"{self._name}: this needs root, and {why}", hint)
 
     def check(self, done: Done) -> Done:
         """The same, unless sudo did not take the password any more. Raises NodeError."""
@@ -129,6 +134,8 @@ class Sudo:
                 found = Root.NEVER
             elif done.code == 0:
                 found = Root.SUDO
+            elif "must have a tty" in done.err:
+                found = Root.TERMINAL
             elif "password" in done.err or "tty" in done.err:
                 found = Root.PASSWORD
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etcdtui.model.cluster import RunState
-from etcdtui.model.text import clean
+from etcdtui.model.text import clean, plural
 from etcdtui.sites.ssh import facts as found
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.probe import Look, Process
@@ -67,7 +67,7 @@ def _systemd(look: Look, facts: Facts, stated: Stated) -> tuple[RunState, list[s
         code = unit.get("ExecMainStatus", "")
         words.append(_EXIT.get(code, f"{unit.get('Result', '')}, exit status {code}"))
     if (restarts := unit.get("NRestarts", "0")) not in ("", "0"):
-        words.append(f"restarted {restarts} times by systemd")
+        words.append(f"restarted {plural(int(restarts), 'time')} by systemd" if restarts.isdecimal() else "")
     if state is RunState.RUNNING and process is None:
         words.append("DRIFT: the unit is active and no etcd process belongs to it")
     if unit.get("UnitFileState") in ("disabled", "masked"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.labs.hosts.base import build
 from tests.labs.hosts.machines import RUN, Machine, Nic, sh
@@ -124,6 +126,13 @@ class Lab:
     def status(self) -> list[str]:
         """One line a machine."""
         return [f"{m.name:5} {m.address:12} {'pid ' + str(m.pid) if m.pid else 'down'}" for m in MACHINES]
+
+    def home(self, folder: Path) -> dict[str, str]:
+        """The environment of a user whose ~/.ssh/config is the lab's; it has the nodes' addresses too."""
+        ssh = folder / ".ssh"
+        ssh.mkdir(parents=True)
+        (ssh / "config").write_text(f"Host 10.213.1.*\n    User op\n{self.ssh_config.read_text()}")
+        return {**os.environ, "HOME": str(folder), "SSH_AUTH_SOCK": ""}
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[Lab]:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +149,18 @@ class Machine:
         """Write a file of the running machine."""
         self.run("sh", "-c", 'mkdir -p "$(dirname "$1")" && cat > "$1" && chmod "$2" "$1"',
                  "sh", path, f"{mode:o}", stdin=text)  # fmt: skip
+
+    @contextlib.contextmanager
+    def without(self, path: str) -> Iterator[None]:
+        """A file is gone again afterwards."""
+        try:
+            yield
+        finally:
+            self.run("rm", "-f", path)
+
+    def from_here(self, *argv: str) -> list[str]:
+        """The argv that runs a program of this machine in the network of that one."""
+        return ["nsenter", "-t", str(self.init()), "-n", *argv]
 
     def power(self, on: bool, timeout: float = 15) -> None:
         """Cut the power (SIGKILL to all of it), or boot again with the disk as it was."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from bench.terminal import Terminal
 from etcdtui.errors import SiteError
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, RunState, State
 from etcdtui.ops.plan import Outcome
@@ -38,23 +41,43 @@ def row_of(snapshot: ClusterSnapshot, name: str) -> EndpointRow:
 def test_a_lost_jump_host_makes_all_unknown_and_comes_back_by_itself(
     lab: Lab, cluster: LabCluster, tmp_path: Path
 ) -> None:
-    with opened(lab, tmp_path) as seen:
+    way = ["--ssh", "n1,n2,n3", "--config", "/dev/null"]
+    home = lab.home(tmp_path / "home")
+    console = Terminal([sys.executable, "-m", "etcdtui", "launch", *way], env=home)
+    with contextlib.closing(console), opened(lab, tmp_path) as seen:
         seen.settled()
+        console.wait_for("3 of 3 voters healthy")
+        cut = time.monotonic()
         lab.jump.power(False)
         took = seen.until(lambda s: all(r.state is State.UNKNOWN for r in s.rows))
         assert took < TICKS, seen.told()
         assert all("ops@jump" in r.reading.reason for r in seen.session.snapshot().rows), seen.told()
         seen.until(lambda s: all(n.run_state is RunState.UNKNOWN for n in s.nodes), TICKS)
+        console.wait_for("unknown", since=cut)
+        # A whole console ends within a second, and so does one that never came so far as to connect.
+        console.send("q")
+        assert console.process.wait(1) == 0
+        with opened(lab, tmp_path / "late", connect=0):
+            pass
         lab.jump.power(True)
         seen.settled(timeout=40)
     lab.wait_ssh()
 
 
+LINGER = "[Service]\nKillSignal=SIGWINCH\n"
+"""An etcd that does not end when it is told to; the next boot has forgotten it."""
+
+
 def test_a_host_without_power_is_out_and_the_others_are_not_disturbed(
     lab: Lab, cluster: LabCluster, tmp_path: Path
 ) -> None:
-    with opened(lab, tmp_path) as seen:
+    lab["n2"].write("/run/systemd/system/etcd.service.d/linger.conf", LINGER)
+    lab["n2"].run("systemctl", "daemon-reload")
+    with ThreadPoolExecutor(1) as pool, opened(lab, tmp_path) as seen:
         seen.settled()
+        # In the middle of a command.
+        stop = pool.submit(seen.act, "stop-node", "n2")
+        seen.until(lambda s: "deactivating" in (node.detail if (node := row_of(s, "n2").node) else ""))
         lab["n2"].power(False)
         took = seen.until(lambda s: row_of(s, "n2").state in (State.UNKNOWN, State.DOWN))
         assert took < TICKS
@@ -63,6 +86,9 @@ def test_a_host_without_power_is_out_and_the_others_are_not_disturbed(
         )
         seen.until(lambda s: sum(r.reading.answered for r in s.rows) == 2 and s.leader_id)
         seen.until(lambda s: any(n.name == "n2" and n.run_state is RunState.UNKNOWN for n in s.nodes), TICKS)
+        result = stop.result(40)
+        assert result.outcome is Outcome.UNKNOWN, result.message
+        assert "was sent, and then the host was lost" in result.message
         assert seen.act("start-node", "n2").outcome is not Outcome.DONE
         lab["n2"].power(True)
         # The unit is enabled, so the member comes back with its host.
@@ -154,8 +180,15 @@ def test_a_changed_host_key_is_refused_with_the_line_that_stands(
 
 def test_sudo_that_is_refused_is_one_sentence(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
     asker = Answers(sudo="nosudo-secret")
-    with opened(lab, tmp_path, asker=asker, hosts=("nosudo@n1", "n2", "n3")) as seen:
+    lab["n2"].write("/etc/sudoers.d/tty", "Defaults:op requiretty\n", 0o440)
+    with (
+        lab["n2"].without("/etc/sudoers.d/tty"),
+        opened(lab, tmp_path, asker=asker, hosts=("nosudo@n1", "n2", "n3")) as seen,
+    ):
         seen.settled()
+        result = seen.act("stop-node", "n2")
+        assert result.outcome is Outcome.FAILED
+        assert "sudo there wants a terminal (requiretty)" in result.message
         result = seen.act("stop-node", "n1")
         assert result.outcome is Outcome.FAILED
         assert "nosudo may not use sudo there" in result.message

@@ -22,7 +22,11 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("name", "kind", "point"), SELECTED, ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("name", "kind", "point"),
+    [pytest.param(*each, marks=pytest.mark.long if n else ()) for n, each in enumerate(SELECTED)],
+    ids=lambda value: str(value),
+)
 def test_nothing_is_lost(hosts: Lab, tmp_path: Path, name: str, kind: str, point: Point) -> None:
     random = Random(f"{SEED} {name}")
     staging = HostStaging(hosts, random, (kind,) * 3)

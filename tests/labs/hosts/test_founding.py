@@ -66,6 +66,7 @@ def test_from_nothing_under_systemd_and_cut_off_on_the_way(
     assert node.run("ls", "/var/lib/brought").startswith("m-n1.destroyed.")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_members_that_find_each_other_in_dns(lab: Lab, tmp_path: Path, boot: HostsBootstrap) -> None:
     members = tuple(replace(m, address=f"{m.host}.{DOMAIN}") for m in boot.members)
@@ -96,6 +97,7 @@ readlink /opt/brought/current; pidof etcd; systemctl is-enabled brought 2>/dev/n
 """
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_undone_by_the_next_console_wherever_it_stopped(
     lab: Lab, tmp_path: Path, boot: HostsBootstrap

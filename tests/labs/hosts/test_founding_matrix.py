@@ -147,6 +147,7 @@ def planned(
     return boot, more
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "way",

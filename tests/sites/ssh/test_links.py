@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from etcdtui.errors import SiteError
@@ -19,6 +21,7 @@ from etcdtui.sites.ssh.known_hosts import entries
 from etcdtui.sites.ssh.link import Link, Status
 from etcdtui.sites.ssh.secrets import Secrets
 from etcdtui.sites.ssh.shell import Shell
+from tests.labs.hosts import slow
 from tests.support.sshd import USER, Sshd, keygen, sshds
 
 SECRET = "correct horse"
@@ -111,6 +114,12 @@ def test_an_agent_and_a_certificate_are_used(
 ) -> None:
     key = keygen(tmp_path / "inagent")
     servers[0].authorize(key)
+    ca, person = keygen(tmp_path / "ca"), keygen(tmp_path / "person")
+    sign = ["ssh-keygen", "-q", "-s", str(ca), "-I", "test", "-n", USER, str(person.with_suffix(".pub"))]
+    subprocess.run(sign, check=True)
+    servers[1].stop()
+    servers[1].more = f"TrustedUserCAKeys {ca}.pub"
+    servers[1].start()
     sock = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(sock)], stdout=subprocess.DEVNULL)
     try:
@@ -127,15 +136,31 @@ def test_an_agent_and_a_certificate_are_used(
             link = linked(replace(hop(servers[0], tmp_path / "none", file), agent=named))
             link.transport(10)
             close(link)
+        # Of the agent's keys the one that a file names, with its certificate.
+        subprocess.run(
+            ["ssh-add", "-q", str(person)], check=True, env={**os.environ, "SSH_AUTH_SOCK": str(sock)}
+        )
+        person.rename(tmp_path / "away")
+        held = hop(servers[1], person, known(tmp_path / "known", servers[1]))
+        link = linked(replace(held, agent=str(sock), identities_only=True))
+        link.transport(10)
+        close(link)
+        (tmp_path / "away").rename(person)
     finally:
         agent.terminate()
         agent.wait(5)
-    ca, person = keygen(tmp_path / "ca"), keygen(tmp_path / "person")
-    sign = ["ssh-keygen", "-q", "-s", str(ca), "-I", "test", "-n", USER, str(person.with_suffix(".pub"))]
-    subprocess.run(sign, check=True)
-    servers[1].stop()
-    servers[1].more = f"TrustedUserCAKeys {ca}.pub"
-    servers[1].start()
+    for apart in (False, True):
+        held = hop(servers[1], person, known(tmp_path / "known", servers[1]))
+        if apart:
+            place = tmp_path / "elsewhere"
+            (tmp_path / "person-cert.pub").rename(place)
+            held = replace(held, certificate_files=(str(tmp_path / "none"), str(place)))
+        link = linked(held)
+        link.transport(10)
+        close(link)
+    # A certificate for somebody else does not keep the key from being tried.
+    subprocess.run([*sign[:7], "nobody", sign[-1]], check=True)
+    servers[1].authorize(person)
     link = linked(hop(servers[1], person, known(tmp_path / "known", servers[1])))
     link.transport(10)
     close(link)
@@ -186,6 +211,43 @@ def test_an_unknown_host_key_is_shown_and_written_only_when_accepted(
     subprocess.run(["ssh-keygen", "-F", name, "-f", str(file)], check=True, stdout=subprocess.DEVNULL)
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(entries([str(file)], name)) == 1
+
+
+def test_a_proxy_command_is_run_as_ssh_runs_it_and_its_end_is_said(
+    servers: list[Sshd], tmp_path: Path
+) -> None:
+    key = keygen(tmp_path / "id")
+    servers[0].authorize(key)
+    way = hop(servers[0], key, known(tmp_path / "known", servers[0]))
+    carry = f"{sys.executable} {Path(slow.__file__)} 127.0.0.1 {servers[0].port} 0 0"
+    link = linked(replace(way, proxy_command=f'{carry} 2>"{tmp_path}/told"'))
+    try:
+        link.transport(10)
+        (process,) = proxies()
+        process.kill()
+        until(lambda: link.status is Status.LOST)
+        assert "its ProxyCommand ended (signal 9)" in link.reason or "(exit code" in link.reason
+        until(lambda: link.reconnects == 1 and link.status is Status.UP)
+    finally:
+        close(link)
+    until(lambda: proxies() == [])
+    for command, words in (
+        ("no-such-program", r"ProxyCommand ended \(exit code 127\).*not found"),
+        ("sh -c 'echo it is forbidden >&2; exit 3'", r"ProxyCommand ended \(exit code 3\): it is forbidden"),
+        ("sleep 60", "says nothing"),
+    ):
+        link = linked(replace(way, proxy_command=command, connect_timeout=1))
+        with pytest.raises(SiteError, match=words):
+            link.transport(10)
+        close(link)
+
+
+def proxies() -> list[psutil.Process]:
+    """The commands of this process that carry a connection."""
+    found = psutil.Process().children(recursive=True)
+    return [
+        each for each in found if each.name() != "sshd" and Path(slow.__file__).name in str(each.cmdline())
+    ]
 
 
 def test_a_changed_and_a_revoked_host_key_are_refused(servers: list[Sshd], tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ Host web-*
     User deploy
     IdentityFile ~/.ssh/%h_%r
     IdentityFile ~/.ssh/second
+    CertificateFile ~/.ssh/one-cert.pub
+    CertificateFile "~/.ssh/%h-cert.pub"
     IdentitiesOnly yes
     ConnectTimeout 7
     ServerAliveInterval 15
@@ -30,6 +32,13 @@ Host web-*
     UserKnownHostsFile ~/.ssh/known_web /dev/null
 Host web-db !web-2
     Port 2222
+Match originalhost dynamic,other exec "test %n = dynamic && echo told >&2"
+    HostName 10.0.0.7
+    Port 2207
+Match originalhost dynamic !exec "exit 1"
+    User always
+Match host 10.0.0.7 user nobody-there
+    Port 1
 Host inner
     HostName 10.0.0.9
     StrictHostKeyChecking accept-new
@@ -68,7 +77,8 @@ def openssh(config: Path, host: str, *words: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "word", ["web-1", "web-2", "web-db", "admin@web-1", "edge", "inner", "commanded", "x"]
+    "word",
+    ["web-1", "web-2", "web-db", "admin@web-1", "edge", "inner", "commanded", "x", "dynamic", "other"],
 )
 def test_a_hop_is_what_openssh_makes_of_it(config: Path, word: str) -> None:
     hop = Resolver(Settings(ssh_config=config)).way(word)[-1]
@@ -92,6 +102,10 @@ def test_a_hop_is_what_openssh_makes_of_it(config: Path, word: str) -> None:
             f.replace("~", home) for f in theirs["userknownhostsfile"][0].split()
         ]
         assert (hop.connect_timeout, hop.alive_interval) == (7, 15)
+        assert [name.rpartition("/")[2] for name in hop.certificate_files] == [
+            "one-cert.pub",
+            f"{hop.host}-cert.pub",
+        ]
     if "proxycommand" in theirs:
         assert hop.proxy_command == theirs["proxycommand"][0].replace("%h", hop.host).replace("%p", "22")
 
@@ -146,3 +160,15 @@ def test_what_is_no_host_and_circles_and_broken_files_are_one_line(tmp_path: Pat
     with pytest.raises(ConfigError, match="no such file"):
         Resolver(Settings(ssh_config=tmp_path / "none"))
     assert getpass.getuser()
+
+
+def test_a_name_that_a_shell_would_take_apart_is_given_to_no_command(tmp_path: Path) -> None:
+    """Hosts may come from the member list of a cluster that somebody else has written."""
+    file = tmp_path / "config"
+    for text in ("Host *\n ProxyCommand nc %h %p\n", 'Match exec "touch %h"\n Port 1\n'):
+        file.write_text(text)
+        resolver = Resolver(Settings(ssh_config=file))
+        for name in ("x;touch", "$(touch)", "`touch`", "-oProxy"):
+            with pytest.raises((UsageError, ConfigError), match="given to"):
+                resolver.way(name)
+        resolver.way("fd00::1")
