@@ -165,7 +165,7 @@ def test_what_is_no_host_and_circles_and_broken_files_are_one_line(tmp_path: Pat
 def test_a_name_that_a_shell_would_take_apart_is_given_to_no_command(tmp_path: Path) -> None:
     """Hosts may come from the member list of a cluster that somebody else has written."""
     file = tmp_path / "config"
-    for text in ("Host *\n ProxyCommand nc %h %p\n", 'Match exec "touch %h"\n Port 1\n'):
+    for text in ("Host *\n ProxyCommand nc %h %p\n", 'Match exec "test %h"\n Port 1\n'):
         file.write_text(text)
         resolver = Resolver(Settings(ssh_config=file))
         for name in ("x;touch", "$(touch)", "`touch`", "-oProxy"):
