@@ -212,6 +212,7 @@ def test_tls_files_on_the_hosts_are_used_as_kubeadm_lays_them(hosts: Lab, tmp_pa
         assert len(asker.prompts) == 1
 
 
+@pytest.mark.long
 def test_an_upgrade_switches_the_link_on_one_host_after_the_other(hosts: Lab, tmp_path: Path) -> None:
     lab, cluster = hosts, LabCluster(hosts, ("unit", "unit", "process"))
     cluster.up(before=OLDER)

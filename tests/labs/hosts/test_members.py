@@ -42,6 +42,7 @@ def names(seen: Seen) -> set[str]:
     return {row.member.name for row in seen.session.fresh(3).voters if row.member is not None}
 
 
+@pytest.mark.long
 def test_every_way_of_running_etcd_takes_a_member_away_and_back(
     lab: Lab, mixed: LabCluster, tmp_path: Path
 ) -> None:

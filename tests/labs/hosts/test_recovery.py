@@ -61,9 +61,8 @@ def test_a_snapshot_becomes_a_new_cluster(hosts: Lab, tmp_path: Path) -> None:
     assert [prompt.split(" of ")[0] for prompt in asker.prompts] == ["sudo password"] * 3
 
 
-@pytest.mark.parametrize(
-    "kind", ["systemd", *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS[1:])]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_cluster_is_founded_anew_from_its_survivor(hosts: Lab, tmp_path: Path, kind: str) -> None:
     LabCluster(hosts, KINDS).up()
     survivor = NODES[KINDS.index(kind)]
