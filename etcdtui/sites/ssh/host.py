@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
@@ -137,7 +138,8 @@ class Host:
                 facts = found.as_process(look, self.stated, self.facts, self._read)
             else:
                 facts = found.with_unit(facts, look, self._read)
-        if not look.processes and not self.stated.states() and facts.runs is not Runs.STATIC_POD:
+        stated = replace(self.stated, pid_file="").states()
+        if not look.processes and not stated and facts.runs is not Runs.STATIC_POD:
             # What was stopped from here is known better than what a unit that never ran would be.
             facts = self._recorded(facts)
         self.facts = Facts() if self._given_up(look, facts) else facts

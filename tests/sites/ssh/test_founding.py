@@ -9,6 +9,7 @@ import http.server
 import os
 import signal
 import socket
+import subprocess
 import tarfile
 import threading
 import urllib.request
@@ -21,10 +22,11 @@ import psutil
 import pytest
 
 from etcdtui.cli.wizard import Behind
-from etcdtui.config import Config, SshProfile, TlsPaths, load
+from etcdtui.config import Config, SshHost, SshProfile, TlsPaths, load
 from etcdtui.config.draft import Draft
 from etcdtui.config.writer import save, with_profile
-from etcdtui.errors import SiteError
+from etcdtui.errors import GuardRefused, SiteError
+from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import (
     Discovery,
     GivenTls,
@@ -49,7 +51,8 @@ from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.founding import SshFounding
 from etcdtui.sites.ssh.meeting import announce, retract
 from etcdtui.sites.ssh.words import describe
-from tests.support.consoles import bring_up
+from tests.sites.local.support import wait_until
+from tests.support.consoles import bring_up, cut_off
 from tests.support.etcd import free_ports, running
 from tests.support.pki import make_pki
 from tests.support.sshd import USER, Sshd, keygen, sshds
@@ -91,11 +94,14 @@ class Stage:
             settings={"heartbeat-interval": 100},
         )
 
-    def session(self, boot: HostsBootstrap, **more: Any) -> Session:
-        """A new console on it."""
+    def session(self, boot: HostsBootstrap, later: tuple[MemberPlan, ...] = (), **more: Any) -> Session:
+        """A new console on it, whose profile may have hosts that came later."""
+        if later:
+            files = {m.host: SshHost(pid_file=f"{settings.data_dir(boot, m)}.pid") for m in later}
+            more["host_settings"] = files
         profile = SshProfile(
             name="new",
-            hosts=tuple(member.host for member in boot.members),
+            hosts=tuple(member.host for member in (*boot.members, *later)),
             ssh_config=self.root / "ssh_config",
             known_hosts=self.root / "known_hosts",
             sudo=False,
@@ -110,6 +116,12 @@ class Stage:
 
     def pids(self) -> list[int]:
         return [int((self.root / f"data/{m.name}.pid").read_text()) for m in self.members]
+
+    def running(self) -> list[int]:
+        """The members that run, whoever started them."""
+        found = psutil.process_iter(["pid", "name", "cmdline", "status"])
+        etcds = [p.info for p in found if p.info["name"] == "etcd" and p.info["status"] != "zombie"]
+        return [i["pid"] for i in etcds if any(str(self.root) in word for word in i["cmdline"] or ())]
 
     def end(self) -> None:
         for file in self.root.rglob("data/*.pid"):
@@ -145,6 +157,22 @@ def run_to_its_end(session: Session) -> Result:
     return result
 
 
+def undone(session: Session) -> None:
+    """Take back the one bring-up that was left unfinished, and end the console."""
+    session.fresh(5)
+    (left,) = session.unfinished()
+    plan = session.settle(left.id, "undo")
+    if session.fresh(5).answers and plan.steps[0].args["piece"] == "undo start":
+        # It serves since its start: only who types its name takes it away.
+        refused = session.execute(plan)
+        assert (refused.outcome, refused.overridable) == (Outcome.REFUSED, True)
+        assert "new serves already" in refused.message
+    result = session.execute(plan, override="new")
+    assert result.outcome is Outcome.DONE, result.message
+    assert session.unfinished() == ()
+    session.close()
+
+
 @pytest.mark.timeout(240)
 def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     boot = replace(stage.boot, tls=Tls.MADE)
@@ -166,7 +194,9 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     assert ['initial-cluster-state: "existing"' in text for text in configs] == [True] * 3
     # Once more: nothing is written, nothing is started.
     run_to_its_end(session)
-    session.close()
+    # Nor is anything taken back of a cluster that stands.
+    assert bring_up(session, stop_after=3).outcome is Outcome.CANCELLED
+    undone(session)
     assert [path.stat().st_mtime_ns for path in files] == settled
     assert stage.pids() == pids
     assert {f.stat().st_mode & 0o777 for f in (stage.root / "xdg").rglob("*.pem")} == {0o600}
@@ -174,7 +204,7 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
 
 @pytest.mark.timeout(240)
 def test_undone_wherever_it_stopped_and_nothing_else(stage: Stage) -> None:
-    """The link leads where it led, the data is aside; a cluster that stands is not touched by an undo."""
+    """The link leads where it led, the data is aside; that of one that stands is tried above."""
     boot, opt = replace(stage.boot, tls=Tls.MADE), stage.root / "opt"
     (opt / "v3.0.0").mkdir(parents=True)
     (opt / "current").symlink_to(opt / "v3.0.0")
@@ -184,20 +214,6 @@ def test_undone_wherever_it_stopped_and_nothing_else(stage: Stage) -> None:
         found = [*(stage.root / "etc").rglob("*"), *(stage.root / "data").rglob("*")]
         rest = [str(p) for p in found if ".undone." not in str(p) and p.suffix != ".log"]
         return sorted([*rest, str((opt / "current").readlink())])
-
-    def undone(session: Session) -> None:
-        session.fresh(5)
-        (left,) = session.unfinished()
-        plan = session.settle(left.id, "undo")
-        if session.fresh(5).answers and plan.steps[0].args["piece"] == "undo start":
-            # It serves since its start: only who types its name takes it away.
-            refused = session.execute(plan)
-            assert (refused.outcome, refused.overridable) == (Outcome.REFUSED, True)
-            assert "new serves already" in refused.message
-        result = session.execute(plan, override="new")
-        assert result.outcome is Outcome.DONE, result.message
-        assert session.unfinished() == ()
-        session.close()
 
     before = there()
     for done in (2, 5, 6):
@@ -209,12 +225,6 @@ def test_undone_wherever_it_stopped_and_nothing_else(stage: Stage) -> None:
         assert there() == before
     aside = sorted(path.name.partition(".")[0] for path in (stage.root / "data").glob("*.undone.*"))
     assert aside == ["m0", "m1", "m2"]
-    session = stage.session(boot)
-    run_to_its_end(session)
-    pids, stands = stage.pids(), there()
-    assert bring_up(session, stop_after=3).outcome is Outcome.CANCELLED
-    undone(session)
-    assert (stage.pids(), there()) == (pids, stands)
 
 
 def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
@@ -231,6 +241,67 @@ def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
     assert "n2: the configuration file is there, and not ours" in result.message
     assert not (stage.root / "opt").exists()
     assert (stage.root / "etc/m2.yaml").read_text() == "name: somebody's\n"
+
+
+@contextlib.contextmanager
+def grown(stage: Stage, session: Session) -> Iterator[MemberPlan]:
+    """A member more on a host that the plan table does not have, started by hand."""
+    later = stage.many[3]
+    url = settings.peer_url(stage.boot, later)
+    plan = session.prepare("add-member", None, {"peer_urls": url, "voter": True})
+    assert session.execute(plan).outcome is Outcome.DONE
+    whole = replace(stage.boot, members=stage.many[:4])
+    flags = settings.as_flags(settings.host_settings(whole, later, "new", founded=True))
+    with (stage.root / "later.log").open("wb") as log:
+        argv = [str(etcd_binary("3.5")), *flags]
+        process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    Path(f"{settings.data_dir(stage.boot, later)}.pid").write_text(f"{process.pid}\n")
+    try:
+        yield later
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.mark.timeout(180)
+def test_a_member_that_came_later_is_torn_down_with_the_others_or_nobody_is(stage: Stage) -> None:
+    session = stage.session(stage.boot)
+    run_to_its_end(session)
+    with grown(stage, session) as later:
+        wait_until(lambda: len(session.fresh(5).members) == 4, "it is listed")
+        # A profile that has not heard of it: it would be left alone, so nobody is stopped.
+        with pytest.raises(GuardRefused, match=r"m3 \(.*no node is known.*without a quorum: remove it first"):
+            session.prepare("destroy")
+        session.close()
+        session = stage.session(stage.boot, (later,))
+        wait_until(lambda: len(session.fresh(5).answers) == 4, "all answer", 30)
+        wait_until(lambda: len(session.snapshot().answers) == 4, "and that is published")
+        plan = session.prepare("destroy")
+        assert any("came later and end too, their nodes given up: n3" in said for said in plan.consequences)
+        assert [step.args["piece"].partition(" also ")[2] for step in plan.steps] == ["n3"] * 3
+        assert f"n3: {settings.data_dir(stage.boot, later)}" in plan.steps[1].call
+        # One host is not reached: those that are go on.
+        stage.servers[1].stop()
+        result = session.execute(plan, override="new")
+        assert result.outcome is Outcome.FAILED and "n1" in result.message, result.message
+        assert len(stage.running()) == 4
+        session.close()
+        stage.servers[1].start()
+        # Another console goes on, and is cut off once all members have ended.
+        session = stage.session(stage.boot, (later,))
+        wait_until(lambda: len(session.fresh(5).answers) == 4, "all answer again", 30)
+        wait_until(lambda: len(session.snapshot().answers) == 4, "and that is published")
+        cut_off(session, session.prepare("destroy", None, {"data": "delete"}), 1, override="new")
+        assert stage.running() == []
+        session.close()
+        session = stage.session(stage.boot, (later,))
+        session.fresh(5)
+        result = session.execute(session.prepare("destroy", None, {"data": "delete"}), override="new")
+        assert result.outcome is Outcome.DONE, result.message
+        assert session.unfinished() == ()
+        assert [node.name for node in session.fresh(5).nodes] == ["n0", "n1", "n2"]
+        session.close()
+        assert not list((stage.root / "data").glob("m?"))
 
 
 def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) -> None:
