@@ -376,6 +376,35 @@ def test_what_the_looks_mean() -> None:
     )
 
 
+def test_a_release_that_is_there_is_held_against_the_plan() -> None:
+    def look(etcd: str, *lines: str) -> preflight.Look:
+        text = "\n".join(("machine Linux x86_64", "data absent", f"etcd {etcd}", *lines))
+        return preflight.parse(f"{text}\n", 1000.0, 1000.2)
+
+    there = HostsBootstrap(members=(MemberPlan("a", "m", "10.0.0.1"),), runner=Runner.PROCESS)
+    said = replace(there, release=ReleasePlan("3.5.21"))
+    meeting = replace(there, meeting=Meeting(Discovery.SERVICE, endpoints=("http://d:2379",)))
+    corrupts = "version: etcd 3.5.1 can corrupt its data when it crashes: take 3.5.3 or newer"
+    for plan, found, wrong, advice in (
+        (there, look("3.4.23"), (), ()),
+        (there, look("3.5.1"), (), (corrupts,)),
+        (there, look("3.3.10"), ("version: etcd 3.3.10: the console brings up 3.4 and newer",), ()),
+        (said, look("3.4.23"), ("etcd 3.4.23 is there, and the plan says 3.5.21",), ()),
+        (said, look("3.4.23", "config 1", "token t"), (), ()),
+        (said, look("3.5.21"), (), ()),
+        (
+            meeting,
+            look("3.4.23"),
+            ("discovery_endpoints: etcd 3.4.23 has it not yet: give discovery_url",),
+            (),
+        ),
+    ):
+        assert preflight.judge_release(found, plan, "t") == (wrong, advice)
+    *_, all_of_them = preflight.judge({"a": look("3.5.1"), "b": look("3.4.23"), "c": look("3.5.1")}, "t", "")
+    text = "the releases differ: etcd 3.4.23 on b, 3.5.1 on a and c: the cluster does what the oldest can"
+    assert (all_of_them.place, all_of_them.wrong, all_of_them.advice) == ("", (), (text,))
+
+
 def test_an_etcd_that_has_ended_is_none_that_runs() -> None:
     """A zombie keeps its name; while no data directory is known it must not pass for the member."""
     text = "proc 7\nargv \nstate Z (zombie)\nproc 8\nargv etcd\x1f--name=x\x1f\nstate S (sleeping)\n"
