@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from etcdtui.errors import SiteError
-from etcdtui.etcd.api import TlsMaterial
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Source, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
-from etcdtui.sites.asking import Asker
 from etcdtui.sites.founding import Piece, Sight, Tell
-from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.ssh import calls, further, installing, laying, paper, razing, receipt, undoing
 from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of, retract
-from etcdtui.sites.ssh.plan import Plan
-from etcdtui.sites.ssh.shell import Done
-from etcdtui.sites.ssh.site import SshSite
+from etcdtui.sites.ssh.planned import SshPlanned
 from etcdtui.sites.ssh.survey import survey
 from etcdtui.sites.ssh.together import together
 
@@ -36,53 +29,8 @@ PATIENT_LOOK = 20.0
 Work = Callable[["Host", MemberPlan], str]
 
 
-class SshFounding(SshSite):
-    """The capability Founding.
-
-    Args:
-        boot: what the cluster is to be.
-        home: directory here for the cluster's CA and for tarballs that are fetched.
-    """
-
-    def __init__(self, plan: Plan, asker: Asker, boot: HostsBootstrap, home: Path) -> None:
-        super().__init__(plan, asker)
-        self.boot = boot
-        self._store = PkiStore(home / "pki" / plan.name, plan.name)
-        self._fetched = home / "releases"
-        self._members = {spot(member.host).host: member for member in boot.members}
-        self._grown: dict[str, None] = {}
-
-    # -- where the members will be -----------------------------------------------------------------
-
-    def seeds(self) -> tuple[str, ...]:
-        """The URLs of the plan table, and those that hosts advertise."""
-        planned = [settings.client_url(self.boot, member) for member in self.boot.members]
-        found = [url for host in list(self._hosts.values()) for url in host.facts.client_urls]
-        return tuple(dict.fromkeys([*planned, *found]))
-
-    def _guess(self, host: Host) -> str:
-        member = self._members.get(host.name)
-        return settings.client_url(self.boot, member) if member else super()._guess(host)
-
-    def carrier(self, url: str) -> Host:
-        """The host whose line of the plan table has the URL, else as `SshSite` finds it."""
-        parts = urlsplit(url)
-        for name, member in self._members.items():
-            if (parts.hostname, parts.port) == (member.dialled.strip("[]").lower(), member.client_port):
-                return self._host(name)
-        return super().carrier(url)
-
-    def material(self, host: Host) -> TlsMaterial | None:
-        """The profile's TLS files; else those that the console made."""
-        if self._plan.tls is not None or self._plan.host_files is not None:
-            return super().material(host)
-        if self.boot.tls is Tls.MADE:
-            return self._store.client()
-        return super().material(host)
-
-    def seals(self, host: Host) -> bool:
-        """Also before the member has run."""
-        return self.boot.tls is Tls.AUTO or super().seals(host)
+class SshFounding(SshPlanned):
+    """The capability Founding."""
 
     # -- Founding ----------------------------------------------------------------------------------
 
@@ -234,7 +182,9 @@ class SshFounding(SshSite):
                 )
             case "files away":
                 return self._all(
-                    lambda h, m: razing.files_away(h, self.boot, m, self._run_of(h)), later, further.give_up
+                    lambda h, m: razing.files_away(h, self.boot, m, self._run_of(h)),
+                    later,
+                    lambda h: further.give_up(h, self.boot, self._run_of(h)),
                 )
             case _ if piece.startswith(undoing.UNDO):
                 return self._all(
@@ -243,10 +193,6 @@ class SshFounding(SshSite):
         raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
 
     # -- one piece on all hosts ----------------------------------------------------------------------
-
-    def _run_of(self, host: Host) -> Callable[..., Done]:
-        """What runs commands with the rights needed: root for a unit, the account itself for a process."""
-        return host.shell.sudo if self.boot.runner is Runner.SYSTEMD else host.shell.run
 
     def _all(
         self, work: Work, later: Sequence[Host] = (), also: Callable[[Host], str] = further.reached

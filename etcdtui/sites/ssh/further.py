@@ -7,11 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from etcdtui.model import etcd_settings as settings
+from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner
 from etcdtui.sites.founding import Piece
-from etcdtui.sites.ssh import disk, razing, retire
+from etcdtui.sites.ssh import disk, razing, retire, source
+from etcdtui.sites.ssh.shell import Done
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
+
+Run = Callable[..., Done]
 
 ALSO = " also "
 """Parts a piece's name from the hosts that it is done on too: the plan that was agreed to names them."""
@@ -87,10 +92,21 @@ def data_away(host: Host, *, delete: bool) -> str:
     return razing.data_away(host, disk.data_dir(host), partial(disk.run, host), delete=delete)
 
 
-def give_up(host: Host) -> str:
-    """Have nothing there start etcd any more. Raises NodeError."""
+def give_up(host: Host, boot: HostsBootstrap, run: Run) -> str:
+    """Have nothing there start etcd any more; what is as the bring-up lays it goes. Raises NodeError."""
     if host.spare:
         return f"{host.name}: given up already"
-    if host.stated.command:
+    if host.stated.command and not host.stated.config_file:
         return f"{host.name}: the profile states how its etcd is started: take the host out of it"
-    return retire.retire(host)
+    member = MemberPlan(host.name, host.facts.member_name)
+    if source.read(host).config_file != settings.config_file(boot, member):
+        return retire.retire(host)
+    disk.stopped(host, "given up")
+    if boot.runner is Runner.SYSTEMD:
+        razing.disable(host, boot, member, run)
+    said = razing.files_away(host, boot, member, run)
+    if boot.runner is Runner.PROCESS:
+        host.drop_command(disk.stamp())
+    host.forget()
+    host.look(deep=True)
+    return said

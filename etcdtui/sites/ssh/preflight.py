@@ -42,7 +42,7 @@ elif [ -e "$data" ]; then echo "data file"
 else echo "data absent"; fi
 if [ -e "$config" ]; then
     echo "config $(grep -c 'written by etcdtui' "$config" 2>/dev/null)"
-    sed -n 's/^initial-cluster-token: "\(.*\)"$/token \1/p' "$config" 2>/dev/null
+    sed -n 's/^initial-cluster-token: *"\{0,1\}\([^"]*\)"\{0,1\}$/token \1/p' "$config" 2>/dev/null
 fi
 if [ -n "$unit" ] && [ -e "$unit" ]; then
     echo "unit $(grep -c 'ritten by etcdtui' "$unit" 2>/dev/null)"

@@ -52,13 +52,15 @@ from etcdtui.sites.ssh.founding import SshFounding
 from etcdtui.sites.ssh.meeting import announce, retract
 from etcdtui.sites.ssh.words import describe
 from tests.sites.local.support import wait_until
-from tests.support.consoles import bring_up, cut_off
+from tests.support.consoles import bring_up, cut_off, do, done, ready
 from tests.support.etcd import free_ports, running
 from tests.support.pki import make_pki
 from tests.support.sshd import USER, Sshd, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
 
 VERSION = "3.5.1"
+ADDRESSES = tuple(f"127.0.0.{number}" for number in range(11, 16))
+"""Of this machine, beside the usual one."""
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +119,15 @@ class Stage:
     def pids(self) -> list[int]:
         return [int((self.root / f"data/{m.name}.pid").read_text()) for m in self.members]
 
+    def spread(self) -> None:
+        """Give every host an address of its own."""
+        known, ways = self.root / "known_hosts", self.root / "ssh_config"
+        lines = known.read_text()
+        known.write_text("".join(lines.replace("127.0.0.1", address) for address in ADDRESSES))
+        first, *hosts = ways.read_text().split("HostName 127.0.0.1\n")
+        pairs = zip(ADDRESSES, hosts, strict=True)
+        ways.write_text(first + "".join(f"HostName {address}\n{rest}" for address, rest in pairs))
+
     def running(self) -> list[int]:
         """The members that run, whoever started them."""
         found = psutil.process_iter(["pid", "name", "cmdline", "status"])
@@ -135,7 +146,8 @@ def stage(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("HOME", str(tmp_path))
     key = keygen(tmp_path / "key")
-    with sshds(tmp_path, 3, f"SetEnv HOME={tmp_path}") as servers:
+    listening = "\n".join(f"ListenAddress {address}" for address in ADDRESSES)
+    with sshds(tmp_path, 3, f"SetEnv HOME={tmp_path}\n{listening}") as servers:
         for server in servers:
             server.authorize(key)
         (tmp_path / "known_hosts").write_text("".join(s.known_hosts_line for s in servers))
@@ -177,10 +189,10 @@ def undone(session: Session) -> None:
 def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     boot = replace(stage.boot, tls=Tls.MADE)
     # The release, the certificates, the start; the lab of Kubernetes is cut off after every step.
-    for done in (2, 4, 6):
+    for steps in (2, 4, 6):
         # Every time another console goes on where the last one was cut off.
         session = stage.session(boot)
-        result = bring_up(session, stop_after=done)
+        result = bring_up(session, stop_after=steps)
         session.close()
         # A machine under load may lose sight of a start; that is one more way of being cut off.
         assert result.outcome is not Outcome.DONE, result.message
@@ -216,9 +228,9 @@ def test_undone_wherever_it_stopped_and_nothing_else(stage: Stage) -> None:
         return sorted([*rest, str((opt / "current").readlink())])
 
     before = there()
-    for done in (2, 5, 6):
+    for steps in (2, 5, 6):
         session = stage.session(boot)
-        result = bring_up(session, stop_after=done)
+        result = bring_up(session, stop_after=steps)
         session.close()
         assert result.outcome is not Outcome.DONE, result.message
         undone(stage.session(boot))
@@ -302,6 +314,54 @@ def test_a_member_that_came_later_is_torn_down_with_the_others_or_nobody_is(stag
         assert [node.name for node in session.fresh(5).nodes] == ["n0", "n1", "n2"]
         session.close()
         assert not list((stage.root / "data").glob("m?"))
+
+
+@pytest.mark.timeout(180)
+def test_it_shrinks_and_grows_again_as_it_was_planned(stage: Stage) -> None:
+    """A member is killed and started, then one gives its place up and takes it again, by the plan's ports."""
+    session = stage.session(stage.boot)
+    run_to_its_end(session)
+    assert isinstance(session.site, Founding)
+    done(do(session, "kill-node", "n1"))
+    done(do(session, "start-node", "n1"))
+    ready(session, 3)
+    done(do(session, "scale", voters=2))
+    assert len(session.fresh(5).members) == len(session.fresh(5).nodes) == 2
+    assert len(list((stage.root / "data").glob("m?.aside-*"))) == 1
+    done(do(session, "scale", voters=3))
+    shot = ready(session, 3)
+    assert {m.name: m.peer_urls[0] for m in shot.members} == dict(
+        zip(session.site.member_names(), session.site.peer_urls(), strict=True)
+    )
+    # The bring-up knows all of it as its own.
+    pids = stage.pids()
+    run_to_its_end(session)
+    assert stage.pids() == pids
+    done(do(session, "destroy", override="new", data="delete"))
+    session.close()
+    assert stage.running() == []
+
+
+@pytest.mark.timeout(180)
+def test_a_further_host_is_set_up_as_the_bring_up_did(stage: Stage) -> None:
+    """Certificates of the cluster's CA and a configuration of its own; a tear-down takes all of it away."""
+    stage.spread()
+    client, peer = free_ports(2)
+    members = tuple(MemberPlan(f"n{n}", f"m{n}", ADDRESSES[n], client, peer) for n in range(4))
+    session = stage.session(replace(stage.boot, members=members[:3], tls=Tls.MADE), members[3:])
+    run_to_its_end(session)
+    ready(session, 3)
+    done(do(session, "scale", voters=4))
+    urls = {m.name: m.peer_urls for m in ready(session, 4).members}
+    assert urls["m3"] == (f"https://{ADDRESSES[3]}:{peer}",)
+    etc = stage.root / "etc"
+    assert 'initial-cluster-state: "existing"' in (etc / "m3.yaml").read_text()
+    assert len(list((etc / "tls/m3").glob("*.pem"))) == 6
+    assert list(stage.root.rglob("*.unfinished")) == []
+    done(do(session, "destroy", override="new", data="delete"))
+    session.close()
+    assert stage.running() == []
+    assert [path.name for path in etc.rglob("*")] == []
 
 
 def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) -> None:
