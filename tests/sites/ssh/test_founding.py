@@ -6,11 +6,8 @@ import contextlib
 import functools
 import hashlib
 import http.server
-import os
 import signal
 import socket
-import subprocess
-import tarfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -18,15 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from etcdtui.cli.wizard import Behind
-from etcdtui.config import Config, SshHost, SshProfile, TlsPaths, load
+from etcdtui.config import Config, SshProfile, TlsPaths, load
 from etcdtui.config.draft import Draft
 from etcdtui.config.writer import save, with_profile
-from etcdtui.errors import GuardRefused, SiteError
-from etcdtui.model import etcd_settings as settings
+from etcdtui.errors import SiteError
 from etcdtui.model.bootstrap import (
     Discovery,
     GivenTls,
@@ -39,134 +34,20 @@ from etcdtui.model.bootstrap import (
     Tls,
 )
 from etcdtui.model.cluster import RunState
-from etcdtui.ops.audit import AuditLog
-from etcdtui.ops.plan import Outcome, Result
-from etcdtui.ops.store import PlanStore
+from etcdtui.ops.plan import Outcome
 from etcdtui.runtime.session import Session
 from etcdtui.sites.asking import Nobody
-from etcdtui.sites.build import open_site
 from etcdtui.sites.founding import Founding
 from etcdtui.sites.ssh import preflight, probe
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.founding import SshFounding
 from etcdtui.sites.ssh.meeting import announce, retract
 from etcdtui.sites.ssh.words import describe
-from tests.sites.local.support import wait_until
-from tests.support.consoles import bring_up, cut_off, do, done, ready
-from tests.support.etcd import free_ports, running
+from tests.sites.ssh.stage import VERSION, Stage, run_to_its_end
+from tests.support.consoles import bring_up
+from tests.support.etcd import running
 from tests.support.pki import make_pki
-from tests.support.sshd import USER, Sshd, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
-
-VERSION = "3.5.1"
-ADDRESSES = tuple(f"127.0.0.{number}" for number in range(11, 16))
-"""Of this machine, beside the usual one."""
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tarball as etcd's releases are, made of a real etcd."""
-    path = tmp_path_factory.mktemp("release") / f"etcd-v{VERSION}-linux-amd64.tar.gz"
-    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
-        tar.add(etcd_binary("3.5"), f"etcd-v{VERSION}-linux-amd64/etcd")
-    return path
-
-
-class Stage:
-    """Five names of one machine, and what is brought up there."""
-
-    def __init__(self, root: Path, release: Path, ports: list[int], key: Path) -> None:
-        self.root = root
-        self.servers: list[Sshd] = []
-        self.many = tuple(MemberPlan(f"n{n}", f"m{n}", "127.0.0.1", *free_ports(2)) for n in range(5))
-        self.members = self.many[:3]
-        hosts = "".join(
-            f"Host n{n}\n  HostName 127.0.0.1\n  Port {ports[n % len(ports)]}\n  User {USER}\n"
-            f"  IdentityFile {key}\n"
-            for n in range(len(self.many))
-        )
-        (root / "ssh_config").write_text(hosts)
-        self.boot = HostsBootstrap(
-            members=self.members,
-            runner=Runner.PROCESS,
-            release=ReleasePlan(VERSION, Source.TARBALL, str(release)),
-            data_dir=f"{root}/data/{{name}}",
-            config_dir=f"{root}/etc",
-            install_dir=f"{root}/opt",
-            settings={"heartbeat-interval": 100},
-        )
-
-    def session(self, boot: HostsBootstrap, later: tuple[MemberPlan, ...] = (), **more: Any) -> Session:
-        """A new console on it, whose profile may have hosts that came later."""
-        if later:
-            files = {m.host: SshHost(pid_file=f"{settings.data_dir(boot, m)}.pid") for m in later}
-            more["host_settings"] = files
-        profile = SshProfile(
-            name="new",
-            hosts=tuple(member.host for member in (*boot.members, *later)),
-            ssh_config=self.root / "ssh_config",
-            known_hosts=self.root / "known_hosts",
-            sudo=False,
-            bootstrap=boot,
-            **more,
-        )
-        site = open_site(profile)
-        audit, store = AuditLog(self.root / "audit.jsonl"), PlanStore(self.root / "plans")
-        session = Session(site, profile="new", refresh=0.3, timeout=1.0, audit=audit, store=store)
-        session.start()
-        return session
-
-    def pids(self) -> list[int]:
-        return [int((self.root / f"data/{m.name}.pid").read_text()) for m in self.members]
-
-    def spread(self) -> None:
-        """Give every host an address of its own."""
-        known, ways = self.root / "known_hosts", self.root / "ssh_config"
-        lines = known.read_text()
-        known.write_text("".join(lines.replace("127.0.0.1", address) for address in ADDRESSES))
-        first, *hosts = ways.read_text().split("HostName 127.0.0.1\n")
-        pairs = zip(ADDRESSES, hosts, strict=True)
-        ways.write_text(first + "".join(f"HostName {address}\n{rest}" for address, rest in pairs))
-
-    def running(self) -> list[int]:
-        """The members that run, whoever started them."""
-        found = psutil.process_iter(["pid", "name", "cmdline", "status"])
-        etcds = [p.info for p in found if p.info["name"] == "etcd" and p.info["status"] != "zombie"]
-        return [i["pid"] for i in etcds if any(str(self.root) in word for word in i["cmdline"] or ())]
-
-    def end(self) -> None:
-        for file in self.root.rglob("data/*.pid"):
-            pid = int(file.read_text() or 0)
-            if pid and psutil.pid_exists(pid) and psutil.Process(pid).name() == "etcd":
-                os.kill(pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def stage(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    key = keygen(tmp_path / "key")
-    listening = "\n".join(f"ListenAddress {address}" for address in ADDRESSES)
-    with sshds(tmp_path, 3, f"SetEnv HOME={tmp_path}\n{listening}") as servers:
-        for server in servers:
-            server.authorize(key)
-        (tmp_path / "known_hosts").write_text("".join(s.known_hosts_line for s in servers))
-        made = Stage(tmp_path, release, [s.port for s in servers], key)
-        made.servers = servers
-        try:
-            yield made
-        finally:
-            made.end()
-
-
-def run_to_its_end(session: Session) -> Result:
-    """Carry it out, again where a machine under load was too slow to be looked at."""
-    for _ in range(3):
-        result = bring_up(session)
-        if result.outcome is Outcome.DONE:
-            break
-    assert result.outcome is Outcome.DONE, result.message
-    return result
 
 
 def undone(session: Session) -> None:
@@ -187,17 +68,14 @@ def undone(session: Session) -> None:
 
 @pytest.mark.timeout(240)
 def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
+    """Killed in the middle of every step; the labs cut it off between any two."""
     boot = replace(stage.boot, tls=Tls.MADE)
-    # The release, the certificates, the start; the lab of Kubernetes is cut off after every step.
-    for steps in (2, 4, 6):
-        # Every time another console goes on where the last one was cut off.
-        session = stage.session(boot)
-        result = bring_up(session, stop_after=steps)
-        session.close()
-        # A machine under load may lose sight of a start; that is one more way of being cut off.
-        assert result.outcome is not Outcome.DONE, result.message
+    killed, started = [stage.killed_in(step) for step in range(1, 8)], stage.running()
+    assert killed[:6] == [-signal.SIGKILL] * 6
     session = stage.session(boot)
     run_to_its_end(session)
+    assert set(started) <= set(stage.running())
+    assert [path.name for path in (stage.root / "opt").iterdir() if "." not in path.name[2:]] == ["current"]
     snapshot = session.fresh(5)
     assert {member.name for member in snapshot.members} == {"m0", "m1", "m2"}
     files = sorted((stage.root / "etc").rglob("*.*"))
@@ -253,115 +131,6 @@ def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
     assert "n2: the configuration file is there, and not ours" in result.message
     assert not (stage.root / "opt").exists()
     assert (stage.root / "etc/m2.yaml").read_text() == "name: somebody's\n"
-
-
-@contextlib.contextmanager
-def grown(stage: Stage, session: Session) -> Iterator[MemberPlan]:
-    """A member more on a host that the plan table does not have, started by hand."""
-    later = stage.many[3]
-    url = settings.peer_url(stage.boot, later)
-    plan = session.prepare("add-member", None, {"peer_urls": url, "voter": True})
-    assert session.execute(plan).outcome is Outcome.DONE
-    whole = replace(stage.boot, members=stage.many[:4])
-    flags = settings.as_flags(settings.host_settings(whole, later, "new", founded=True))
-    with (stage.root / "later.log").open("wb") as log:
-        argv = [str(etcd_binary("3.5")), *flags]
-        process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    Path(f"{settings.data_dir(stage.boot, later)}.pid").write_text(f"{process.pid}\n")
-    try:
-        yield later
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-@pytest.mark.timeout(180)
-def test_a_member_that_came_later_is_torn_down_with_the_others_or_nobody_is(stage: Stage) -> None:
-    session = stage.session(stage.boot)
-    run_to_its_end(session)
-    with grown(stage, session) as later:
-        wait_until(lambda: "m3" in {m.name for m in session.snapshot().members}, "it has joined", 30)
-        # A profile that has not heard of it: it would be left alone, so nobody is stopped.
-        with pytest.raises(GuardRefused, match=r"m3 \(.*no node is known.*without a quorum: remove it first"):
-            session.prepare("destroy")
-        session.close()
-        session = stage.session(stage.boot, (later,))
-        wait_until(lambda: len(session.fresh(5).answers) == 4, "all answer", 30)
-        wait_until(lambda: len(session.snapshot().answers) == 4, "and that is published")
-        plan = session.prepare("destroy")
-        assert any("came later and end too, their nodes given up: n3" in said for said in plan.consequences)
-        assert [step.args["piece"].partition(" also ")[2] for step in plan.steps] == ["n3"] * 3
-        assert f"n3: {settings.data_dir(stage.boot, later)}" in plan.steps[1].call
-        # One host is not reached: those that are go on.
-        stage.servers[1].stop()
-        result = session.execute(plan, override="new")
-        assert result.outcome is Outcome.FAILED and "n1" in result.message, result.message
-        assert len(stage.running()) == 4
-        session.close()
-        stage.servers[1].start()
-        # Another console goes on, and is cut off once all members have ended.
-        session = stage.session(stage.boot, (later,))
-        wait_until(lambda: len(session.fresh(5).answers) == 4, "all answer again", 30)
-        wait_until(lambda: len(session.snapshot().answers) == 4, "and that is published")
-        cut_off(session, session.prepare("destroy", None, {"data": "delete"}), 1, override="new")
-        assert stage.running() == []
-        session.close()
-        session = stage.session(stage.boot, (later,))
-        site = session.site
-        assert isinstance(site, Founding)
-        wait_until(lambda: site.further_nodes() == ("n3",), "it is told without any member", 30)
-        done(do(session, "destroy", override="new", data="delete"))
-        assert session.unfinished() == ()
-        session.close()
-        assert not list((stage.root / "data").glob("m?"))
-
-
-@pytest.mark.timeout(180)
-def test_it_shrinks_and_grows_again_as_it_was_planned(stage: Stage) -> None:
-    """A member is killed and started, then one gives its place up and takes it again, by the plan's ports."""
-    session = stage.session(stage.boot)
-    run_to_its_end(session)
-    assert isinstance(session.site, Founding)
-    done(do(session, "kill-node", "n1"))
-    done(do(session, "start-node", "n1"))
-    ready(session, 3)
-    done(do(session, "scale", voters=2))
-    assert len(session.fresh(5).members) == len(session.fresh(5).nodes) == 2
-    assert len(list((stage.root / "data").glob("m?.aside-*"))) == 1
-    done(do(session, "scale", voters=3))
-    shot = ready(session, 3)
-    assert {m.name: m.peer_urls[0] for m in shot.members} == dict(
-        zip(session.site.member_names(), session.site.peer_urls(), strict=True)
-    )
-    # The bring-up knows all of it as its own.
-    pids = stage.pids()
-    run_to_its_end(session)
-    assert stage.pids() == pids
-    done(do(session, "destroy", override="new", data="delete"))
-    session.close()
-    assert stage.running() == []
-
-
-@pytest.mark.timeout(180)
-def test_a_further_host_is_set_up_as_the_bring_up_did(stage: Stage) -> None:
-    """Certificates of the cluster's CA and a configuration of its own; a tear-down takes all of it away."""
-    stage.spread()
-    client, peer = free_ports(2)
-    members = tuple(MemberPlan(f"n{n}", f"m{n}", ADDRESSES[n], client, peer) for n in range(4))
-    session = stage.session(replace(stage.boot, members=members[:3], tls=Tls.MADE), members[3:])
-    run_to_its_end(session)
-    ready(session, 3)
-    done(do(session, "scale", voters=4))
-    urls = {m.name: m.peer_urls for m in ready(session, 4).members}
-    assert urls["m3"] == (f"https://{ADDRESSES[3]}:{peer}",)
-    etc = stage.root / "etc"
-    assert 'initial-cluster-state: "existing"' in (etc / "m3.yaml").read_text()
-    assert len(list((etc / "tls/m3").glob("*.pem"))) == 6
-    assert list(stage.root.rglob("*.unfinished")) == []
-    done(do(session, "destroy", override="new", data="delete"))
-    session.close()
-    assert stage.running() == []
-    assert [path.name for path in etc.rglob("*")] == []
 
 
 def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) -> None:
