@@ -41,7 +41,7 @@ def _untold(snapshot: ClusterSnapshot) -> tuple[str, ...]:
     if snapshot.members_known or not silent:
         return ()
     names = clean(", ".join(silent))
-    return (f"no member answers, and {names} not reached: a further member there is left as it is",)
+    return (f"no member answers, and nothing is known of {names}: a further member there is left as it is",)
 
 
 ACTION = Action(
