@@ -128,13 +128,14 @@ def _no_other_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
 
 def _left_over(member: Member, snapshot: ClusterSnapshot) -> str:
     """Why a member stands in the way of a tear-down: it would stay, and the others are its quorum."""
-    row = snapshot.row_of_member(member.id)
-    node = row.node if row is not None else None
     name, urls = clean(member.label), clean(", ".join(member.peer_urls))
-    if node is not None and node.run_state is RunState.UNKNOWN:
+    row = snapshot.row_of_member(member.id)
+    theirs = {each.node.name for each in snapshot.rows if each.node and each.member and each is not row}
+    silent = [n.name for n in snapshot.nodes if n.run_state is RunState.UNKNOWN and n.name not in theirs]
+    if silent and (row is None or row.node is None or row.node.name in silent):
         return (
-            f"{name} ({urls}) is a member too, and its node {clean(node.name)} is not reached: it would "
-            "stay, without a quorum: bring the node back, or remove the member first"
+            f"{name} ({urls}) is a member too, and nothing is known of {clean(', '.join(silent))}, where it "
+            "may be: it would stay, without a quorum: have that reached, or remove the member first"
         )
     return (
         f"{name} ({urls}) is a member too, and no node is known to run it for this cluster: it would stay, "

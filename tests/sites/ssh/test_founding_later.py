@@ -46,6 +46,14 @@ def grown(stage: Stage, session: Session) -> Iterator[MemberPlan]:
         process.wait(10)
 
 
+def seen(session: Session, answering: int = 4) -> None:
+    """Until all hosts were looked at, and so many members answer."""
+    site = session.site
+    assert isinstance(site, Founding)
+    wait_until(lambda: site.further_nodes() == ("n3",), "the further host is known", 30)
+    wait_until(lambda: len(session.snapshot().answers) == answering, f"{answering} answer", 30)
+
+
 @pytest.mark.timeout(180)
 def test_a_member_that_came_later_is_torn_down_with_the_others_or_nobody_is(stage: Stage) -> None:
     session = stage.session(stage.boot)
@@ -57,8 +65,7 @@ def test_a_member_that_came_later_is_torn_down_with_the_others_or_nobody_is(stag
             session.prepare("destroy")
         session.close()
         session = stage.session(stage.boot, (later,))
-        wait_until(lambda: len(session.fresh(5).answers) == 4, "all answer", 30)
-        wait_until(lambda: len(session.snapshot().answers) == 4, "and that is published")
+        seen(session)
         plan = session.prepare("destroy")
         assert any("came later and end too, their nodes given up: n3" in said for said in plan.consequences)
         assert [step.args["piece"].partition(" also ")[2] for step in plan.steps] == ["n3"] * 3
@@ -72,15 +79,12 @@ def test_a_member_that_came_later_is_torn_down_with_the_others_or_nobody_is(stag
         stage.servers[1].start()
         # Another console goes on, and is cut off once all members have ended.
         session = stage.session(stage.boot, (later,))
-        wait_until(lambda: len(session.fresh(5).answers) == 4, "all answer again", 30)
-        wait_until(lambda: len(session.snapshot().answers) == 4, "and that is published")
+        seen(session)
         cut_off(session, session.prepare("destroy", None, {"data": "delete"}), 1, override="new")
         assert stage.running() == []
         session.close()
         session = stage.session(stage.boot, (later,))
-        site = session.site
-        assert isinstance(site, Founding)
-        wait_until(lambda: site.further_nodes() == ("n3",), "it is told without any member", 30)
+        seen(session, 0)
         done(do(session, "destroy", override="new", data="delete"))
         assert session.unfinished() == ()
         session.close()
