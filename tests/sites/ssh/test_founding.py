@@ -99,6 +99,8 @@ def test_undone_wherever_it_stopped_and_nothing_else(stage: Stage) -> None:
     (opt / "v3.0.0").mkdir(parents=True)
     (opt / "current").symlink_to(opt / "v3.0.0")
     (stage.root / "data/m1").mkdir(parents=True)
+    # The hosts are one machine: whoever made what they share would find it in use by the others.
+    (stage.root / "etc/tls").mkdir(parents=True)
 
     def there() -> list[str]:
         found = [*(stage.root / "etc").rglob("*"), *(stage.root / "data").rglob("*")]
