@@ -303,12 +303,13 @@ def test_a_tear_down_names_whoever_it_would_leave() -> None:
         "remove it first, or name its host in the profile",
     )
     silent, bring = "nothing is known of n3, where it may be", "have that reached, or remove the member first"
+    none: list[str] = []
     for args, nodes, reason in (
         ({"peers": peers[:2]}, running, foreign.format("n3")),
-        ({"peers": [], "grown": []}, running, foreign.format("n1, n2, n3")),
-        ({"peers": peers[:2], "grown": []}, running, left.format(unknown, remove)),
+        ({"peers": none, "grown": none}, running, foreign.format("n1, n2, n3")),
+        ({"peers": peers[:2], "grown": none}, running, left.format(unknown, remove)),
         (
-            {"peers": peers[:2], "grown": []},
+            {"peers": peers[:2], "grown": none},
             [*running, build.node(3, RunState.UNKNOWN)],
             left.format(silent, bring),
         ),
