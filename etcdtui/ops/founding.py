@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextvars
 from fnmatch import fnmatchcase
 
-from etcdtui.errors import NotOffered
-from etcdtui.model.cluster import ClusterSnapshot, RunState
+from etcdtui.errors import GuardRefused, NotOffered
+from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.model.quorum import budget
 from etcdtui.model.text import clean
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor, tell
-from etcdtui.ops.guards import _Answer, guard
+from etcdtui.ops.guards import _Answer, evaluate, guard
 from etcdtui.ops.plan import Args, Check, Step
 from etcdtui.ops.verify import VERIFICATIONS, Look, verification
 from etcdtui.sites.founding import Founding, Piece
 
+_OTHERS = "no-other-cluster"
 FAILED_FOR = 30.0
 """Seconds for which a node must be found failed before it is believed that it will not come."""
 HEALTHY_TIMEOUT = 180.0
@@ -30,12 +31,19 @@ def step_of(site: Founding, piece: Piece) -> Step:
         args={"piece": piece.id},
         title=piece.title,
         call=piece.call,
-        guards=(Check("no-other-cluster", {"peers": list(site.peer_urls())}),),
+        guards=(Check(_OTHERS, {"peers": list(site.peer_urls())}),),
         verify=check if piece.starts else None,
         verify_timeout=HEALTHY_TIMEOUT,
         undo=_undo_step(site, piece.undo) if piece.undo is not None else None,
         final=piece.final,
     )
+
+
+def refuse_others(step: Step, snapshot: ClusterSnapshot) -> None:
+    """Refuse to plan where another cluster or a member too many stands in the way. Raises GuardRefused."""
+    for check in step.guards:
+        if check.name == _OTHERS and not (verdict := evaluate(check, snapshot)).ok:
+            raise GuardRefused(verdict.reason)
 
 
 def _undo_step(site: Founding, piece: Piece) -> Step:
@@ -60,7 +68,7 @@ def _away(piece: Piece, own: Args, gate: str) -> Step:
         args={"piece": piece.id},
         title=piece.title,
         call=piece.call,
-        guards=(Check("no-other-cluster", own), *([Check(gate)] if piece.ends else [])),
+        guards=(Check(_OTHERS, own), *([Check(gate)] if piece.ends else [])),
         verify=Check("nodes-down") if piece.ends else None,
         verify_timeout=HEALTHY_TIMEOUT,
     )
@@ -100,7 +108,7 @@ def _carry_out(args: Args, context: Context) -> str:
     return context.site.carry_out(args["piece"], told)
 
 
-@guard("no-other-cluster")
+@guard(_OTHERS)
 def _no_other_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """Whether whatever answers there is the cluster that the plan makes.
 
@@ -110,10 +118,29 @@ def _no_other_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
         return _Answer(True, "no cluster answers there")
     known = [*args["peers"], *args.get("grown", ())]
     strange = [m for m in snapshot.members if not any(_like(url, known) for url in m.peer_urls)]
-    if strange:
-        names = ", ".join(clean(m.name) or f"{m.id:x}" for m in strange)
-        return _Answer(False, f"a cluster stands there already, with {names} that this plan does not know")
-    return _Answer(True, "the cluster that answers there is the one this plan makes")
+    if not strange:
+        return _Answer(True, "the cluster that answers there is the one this plan makes")
+    if "grown" in args and len(strange) < len(snapshot.members):
+        return _Answer(False, "; ".join(_left_over(member, snapshot) for member in strange))
+    names = ", ".join(clean(m.name) or f"{m.id:x}" for m in strange)
+    return _Answer(False, f"a cluster stands there already, with {names} that this plan does not know")
+
+
+def _left_over(member: Member, snapshot: ClusterSnapshot) -> str:
+    """Why a member stands in the way of a tear-down: it would stay, and the others are its quorum."""
+    name, urls = clean(member.label), clean(", ".join(member.peer_urls))
+    row = snapshot.row_of_member(member.id)
+    theirs = {each.node.name for each in snapshot.rows if each.node and each.member and each is not row}
+    silent = [n.name for n in snapshot.nodes if n.run_state is RunState.UNKNOWN and n.name not in theirs]
+    if silent and (row is None or row.node is None or row.node.name in silent):
+        return (
+            f"{name} ({urls}) is a member too, and nothing is known of {clean(', '.join(silent))}, where it "
+            "may be: it would stay, without a quorum: have that reached, or remove the member first"
+        )
+    return (
+        f"{name} ({urls}) is a member too, and no node is known to run it for this cluster: it would stay, "
+        "without a quorum: remove it first, or name its host in the profile"
+    )
 
 
 def _like(url: str, patterns: list[str]) -> bool:

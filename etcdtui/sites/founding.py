@@ -62,6 +62,13 @@ class Founding(Protocol):
         """Peer URLs, as patterns with ``*``, of members that it may have got since and that end with it."""
         ...
 
+    def further_nodes(self) -> tuple[str, ...]:
+        """Nodes that the plan does not have and that are set up for members of the same cluster.
+
+        They came later, and a tear-down takes them along. Must not block.
+        """
+        ...
+
     def advice(self) -> tuple[str, ...]:
         """What could be better about the plan, in sentences; pure."""
         ...
@@ -90,10 +97,13 @@ class Founding(Protocol):
         ...
 
     def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
-        """What a tear-down is made of, in order. Must not block.
+        """What a tear-down is made of, in order; it names the `further_nodes` that end too. Must not block.
 
         Args:
             delete: whether the data is deleted; else it is moved aside, or left where nobody takes it.
+
+        Raises:
+            SiteError: a node's data could not be taken away.
         """
         ...
 

@@ -10,11 +10,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from etcdtui.errors import UsageError
-from etcdtui.model.cluster import ClusterSnapshot, Member, RunState, State
+from etcdtui.model.cluster import ClusterSnapshot, Member, Node, RunState, State
 from etcdtui.ops.action import Action, Request, Scope
 from etcdtui.ops.guards import Verdict, evaluate, opening, review
 from etcdtui.ops.plan import Check, Plan
 from etcdtui.ops.registry import ACTIONS
+from tests.model import build
 from tests.ops.worlds import (
     NOW,
     PlanningSite,
@@ -283,3 +284,35 @@ def test_a_member_list_that_could_not_be_read_again_is_not_counted_on() -> None:
     assert "an old one" in verdict.reason
     # With every endpoint silent nobody can give it, and what is out is out all the same.
     assert stopping(replace(simple(3, down=(1, 2, 3)), members_error="no endpoint answers"), 2).ok
+
+
+def test_a_tear_down_names_whoever_it_would_leave() -> None:
+    three = [build.member(number) for number in (1, 2, 3)]
+    peers = [each.peer_urls[0] for each in three]
+    running = [build.node(1), build.node(2)]
+
+    def said(args: dict[str, list[str]], nodes: list[Node]) -> tuple[bool, bool, str]:
+        shot = build.snapshot([build.up(number) for number in (1, 2, 3)], three, nodes)
+        verdict = evaluate(Check("no-other-cluster", args), shot)
+        return verdict.ok, verdict.overridable, verdict.reason
+
+    foreign = "a cluster stands there already, with {} that this plan does not know"
+    left = f"n3 ({peers[2]}) is a member too, and {{}}: it would stay, without a quorum: {{}}"
+    unknown, remove = (
+        "no node is known to run it for this cluster",
+        "remove it first, or name its host in the profile",
+    )
+    silent, bring = "nothing is known of n3, where it may be", "have that reached, or remove the member first"
+    none: list[str] = []
+    for args, nodes, reason in (
+        ({"peers": peers[:2]}, running, foreign.format("n3")),
+        ({"peers": none, "grown": none}, running, foreign.format("n1, n2, n3")),
+        ({"peers": peers[:2], "grown": none}, running, left.format(unknown, remove)),
+        (
+            {"peers": peers[:2], "grown": none},
+            [*running, build.node(3, RunState.UNKNOWN)],
+            left.format(silent, bring),
+        ),
+    ):
+        assert said(args, nodes) == (False, False, reason)
+    assert said({"peers": peers[:2], "grown": peers[2:]}, running)[0]

@@ -69,11 +69,16 @@ def test_etcd_takes_what_is_rendered(
     if tls is Tls.AUTO:
         # What etcd made for itself is its own CA, as the console reads it from the hosts.
         made = [Path(settings.data_dir(plan, m)) / "fixtures/client/cert.pem" for m in members]
-        wait_until(lambda: all(file.exists() for file in made), "certificates of etcd's own", 20)
+        wait_until(lambda: all(map(_written, made)), "certificates of etcd's own", 20)
         (tmp_path / "made.pem").write_bytes(b"".join(file.read_bytes() for file in made))
         words = (f"--cacert={tmp_path / 'made.pem'}",)
     urls = ",".join(settings.client_url(plan, member) for member in members)
     _await_healthy(version, [f"--endpoints={urls}", *words])
+
+
+def _written(file: Path) -> bool:
+    """Whether a certificate is there as a whole."""
+    return file.exists() and file.read_bytes().endswith(b"-----END CERTIFICATE-----\n")
 
 
 def _certificates(store: PkiStore, plan: HostsBootstrap, member: MemberPlan) -> None:

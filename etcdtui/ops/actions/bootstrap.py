@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from etcdtui.errors import GuardRefused, NotOffered, UsageError
+from etcdtui.errors import NotOffered, UsageError
 from etcdtui.model.text import clean, plural
-from etcdtui.ops import auth, guards, vault
+from etcdtui.ops import auth, vault
 from etcdtui.ops.action import Action, Request, Scope, make_plan
-from etcdtui.ops.founding import step_of
+from etcdtui.ops.founding import refuse_others, step_of
 from etcdtui.ops.plan import Plan, Step
 from etcdtui.sites.base import Authenticated, Site
 from etcdtui.sites.founding import Founding
@@ -23,10 +23,7 @@ def plan(request: Request) -> Plan:
     if not isinstance(site, Founding):
         raise NotOffered(f"{site.name}: the profile does not say what its cluster is to be")
     steps = tuple(step_of(site, piece) for piece in site.pieces())
-    for check in steps[0].guards:
-        verdict = guards.evaluate(check, request.snapshot)
-        if not verdict.ok:
-            raise GuardRefused(verdict.reason)
+    refuse_others(steps[0], request.snapshot)
     if site.wants_users():
         steps += _users(request)
     count = len(site.member_names())

@@ -128,6 +128,10 @@ class KubeFounding(KubeSite):
         made, scheme = self._plain(), "http" if self.boot.tls is Tls.NONE else "https"
         return (f"{scheme}://{made.name}-*.{made.domain}:2380",)
 
+    def further_nodes(self) -> tuple[str, ...]:
+        """None: further pods are the StatefulSet's, and end with it."""
+        return ()
+
     def advice(self) -> tuple[str, ...]:
         """What could be better about the plan."""
         return tuple(sentence(problem) for problem in problems(self.boot))

@@ -41,6 +41,11 @@ class Stated:
         """Whether it states how etcd is run."""
         return bool(self.unit or self.manifest or self.pid_file or self.command)
 
+    @property
+    def config_file(self) -> str:
+        """The file that the command line names; empty for none."""
+        return probe.flags(list(self.command)).get("config-file", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from etcdtui.errors import EtcdtuiError, SiteError
-from etcdtui.etcd.api import TlsMaterial
+from etcdtui.errors import SiteError
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Source, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
-from etcdtui.sites.asking import Asker
 from etcdtui.sites.founding import Piece, Sight, Tell
-from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import calls, installing, laying, paper, razing, receipt, undoing
+from etcdtui.sites.ssh import calls, further, installing, laying, paper, razing, receipt, undoing
 from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of, retract
-from etcdtui.sites.ssh.plan import Plan
-from etcdtui.sites.ssh.shell import Done
-from etcdtui.sites.ssh.site import SshSite
+from etcdtui.sites.ssh.planned import SshPlanned
 from etcdtui.sites.ssh.survey import survey
+from etcdtui.sites.ssh.together import together
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
 
-AT_ONCE = 8
-"""Hosts that are worked on at one time."""
 STOP_TIMEOUT = 90.0
 """Seconds for a process to end, as many as systemd gives one. etcd waits for its clients' streams and then
 for whoever is to lead next, 7 s each; where all end at once nobody takes over, on a busy host longer."""
@@ -37,52 +29,8 @@ PATIENT_LOOK = 20.0
 Work = Callable[["Host", MemberPlan], str]
 
 
-class SshFounding(SshSite):
-    """The capability Founding.
-
-    Args:
-        boot: what the cluster is to be.
-        home: directory here for the cluster's CA and for tarballs that are fetched.
-    """
-
-    def __init__(self, plan: Plan, asker: Asker, boot: HostsBootstrap, home: Path) -> None:
-        super().__init__(plan, asker)
-        self.boot = boot
-        self._store = PkiStore(home / "pki" / plan.name, plan.name)
-        self._fetched = home / "releases"
-        self._members = {spot(member.host).host: member for member in boot.members}
-
-    # -- where the members will be -----------------------------------------------------------------
-
-    def seeds(self) -> tuple[str, ...]:
-        """The URLs of the plan table, and those that hosts advertise."""
-        planned = [settings.client_url(self.boot, member) for member in self.boot.members]
-        found = [url for host in list(self._hosts.values()) for url in host.facts.client_urls]
-        return tuple(dict.fromkeys([*planned, *found]))
-
-    def _guess(self, host: Host) -> str:
-        member = self._members.get(host.name)
-        return settings.client_url(self.boot, member) if member else super()._guess(host)
-
-    def carrier(self, url: str) -> Host:
-        """The host whose line of the plan table has the URL, else as `SshSite` finds it."""
-        parts = urlsplit(url)
-        for name, member in self._members.items():
-            if (parts.hostname, parts.port) == (member.dialled.strip("[]").lower(), member.client_port):
-                return self._host(name)
-        return super().carrier(url)
-
-    def material(self, host: Host) -> TlsMaterial | None:
-        """The profile's TLS files; else those that the console made."""
-        if self._plan.tls is not None or self._plan.host_files is not None:
-            return super().material(host)
-        if self.boot.tls is Tls.MADE:
-            return self._store.client()
-        return super().material(host)
-
-    def seals(self, host: Host) -> bool:
-        """Also before the member has run."""
-        return self.boot.tls is Tls.AUTO or super().seals(host)
+class SshFounding(SshPlanned):
+    """The capability Founding."""
 
     # -- Founding ----------------------------------------------------------------------------------
 
@@ -95,8 +43,16 @@ class SshFounding(SshSite):
         return tuple(settings.peer_url(self.boot, member) for member in self.boot.members)
 
     def grown_urls(self) -> tuple[str, ...]:
-        """None: a member on another host would be left behind, so it is removed first."""
-        return ()
+        """Those of the further hosts, and they stay so once these are given up."""
+        self._grown |= dict.fromkeys(url for host in self._further() for url in host.facts.peer_urls)
+        return tuple(self._grown)
+
+    def further_nodes(self) -> tuple[str, ...]:
+        """The hosts beside the plan table's that were set up to join its members."""
+        return tuple(host.name for host in self._further())
+
+    def _further(self) -> tuple[Host, ...]:
+        return further.hosts(self._hosts, self._members, self.peer_urls())
 
     def advice(self) -> tuple[str, ...]:
         """What could be better about the plan table, and what has to be there in DNS."""
@@ -168,7 +124,7 @@ class SshFounding(SshSite):
 
     def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
         """Stop, data, files; the releases stay."""
-        boot = self.boot
+        boot, later = self.boot, self._further()
         if boot.runner is Runner.SYSTEMD:
             stop = self._each(lambda m: f"systemctl disable --now {paper.unit_name(boot, m)}")
         else:
@@ -178,17 +134,20 @@ class SshFounding(SshSite):
         how = Piece("data delete", "delete the data", f"rm -rf: {data}")
         if not delete:
             how = Piece("data aside", "move the data aside", f"mv to NAME.destroyed.TIME: {data}")
-        return (
+        pieces = (
             Piece("stop", "stop all members for good", stop, ends=True),
             how,
             Piece("files away", "remove what the bring-up wrote", f"rm, where etcdtui wrote it: {files}"),
         )
+        return further.along(pieces, later, self.describe_stop)
 
     def _each(self, words: Callable[[MemberPlan], str]) -> str:
         return "; ".join(f"{name}: {words(member)}" for name, member in self._members.items())
 
     def carry_out(self, piece: str, tell: Tell) -> str:
         """Do one of `pieces`. Raises SiteError naming the host."""
+        piece, also = further.split(piece)
+        later = [self._host(name) for name in also]
         match piece:
             case "check":
                 return self._check()
@@ -209,14 +168,24 @@ class SshFounding(SshSite):
             case "settle":
                 return self._all(lambda h, m: laying.settle_file(h, self.boot, m, self.name, self._run_of(h)))
             case "stop":
-                return self._all(self._stop)
+                # Nobody is stopped while one of them could not be: what is left would have no quorum.
+                self._all(lambda h, _: further.reached(h), later, further.reached)
+                return self._all(self._stop, later, partial(further.stop, stop=self.stop_node))
             case "data aside" | "data delete":
                 delete = piece == "data delete"
                 return self._all(
-                    lambda h, m: razing.data_away(h, self.boot, m, self._run_of(h), delete=delete)
+                    lambda h, m: razing.data_away(
+                        h, settings.data_dir(self.boot, m), self._run_of(h), delete=delete
+                    ),
+                    later,
+                    partial(further.data_away, delete=delete),
                 )
             case "files away":
-                return self._all(lambda h, m: razing.files_away(h, self.boot, m, self._run_of(h)))
+                return self._all(
+                    lambda h, m: razing.files_away(h, self.boot, m, self._run_of(h)),
+                    later,
+                    lambda h: further.give_up(h, self.boot, self._run_of(h)),
+                )
             case _ if piece.startswith(undoing.UNDO):
                 return self._all(
                     lambda h, m: undoing.undo(h, self.boot, m, piece, self._run_of(h), self._stop)
@@ -225,28 +194,12 @@ class SshFounding(SshSite):
 
     # -- one piece on all hosts ----------------------------------------------------------------------
 
-    def _run_of(self, host: Host) -> Callable[..., Done]:
-        """What runs commands with the rights needed: root for a unit, the account itself for a process."""
-        return host.shell.sudo if self.boot.runner is Runner.SYSTEMD else host.shell.run
-
-    def _all(self, work: Work) -> str:
-        """Do it on every host, some at a time; when it failed on one, the others are done all the same."""
-        hosts = [(self._host(name), member) for name, member in self._members.items()]
-
-        def one(pair: tuple[Host, MemberPlan]) -> str | EtcdtuiError:
-            try:
-                return work(*pair)
-            except EtcdtuiError as error:
-                return error
-
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="etcdtui-found") as pool:
-            results = list(pool.map(one, hosts))
-        failed = [result for result in results if isinstance(result, EtcdtuiError)]
-        if failed:
-            # Of several the first tells the class: what was sent and not seen must stay that.
-            text = "; ".join(dict.fromkeys(error.message for error in failed))
-            raise type(failed[0])(text, failed[0].hint)
-        return "; ".join(str(result) for result in results)
+    def _all(
+        self, work: Work, later: Sequence[Host] = (), also: Callable[[Host], str] = further.reached
+    ) -> str:
+        """Do it on every host of the plan, and something like it on hosts that came later."""
+        jobs = [partial(work, self._host(name), member) for name, member in self._members.items()]
+        return together([*jobs, *(partial(also, host) for host in later)])
 
     def _lay_files(self, host: Host, member: MemberPlan) -> str:
         said = laying.lay_files(host, self.boot, member, self.name, self._run_of(host))

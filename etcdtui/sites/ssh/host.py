@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from etcdtui.errors import NodeError, OutcomeUnknown, SiteError
@@ -137,21 +138,27 @@ class Host:
                 facts = found.as_process(look, self.stated, self.facts, self._read)
             else:
                 facts = found.with_unit(facts, look, self._read)
-        if not look.processes and not self.stated.states() and facts.runs is not Runs.STATIC_POD:
+        stated = replace(self.stated, pid_file="").states()
+        if not self._runs(look) and not stated and facts.runs is not Runs.STATIC_POD:
             # What was stopped from here is known better than what a unit that never ran would be.
             facts = self._recorded(facts)
         self.facts = Facts() if self._given_up(look, facts) else facts
         self.spare = self._is_spare(look)
         return look
 
+    def _runs(self, look: Look) -> bool:
+        """Whether an etcd runs there; where a pid file is stated, whether the one runs that it names."""
+        return bool(found.the_process(look, self.stated) if self.stated.pid_file else look.processes)
+
     def _is_spare(self, look: Look) -> bool:
         """Whether nothing here is, was or is to be a member, as far as root can see."""
         facts = self.facts
-        if look.processes or (len(look.candidates) > 1 and facts.runs is Runs.UNKNOWN):
+        if self._runs(look) or (len(look.candidates) > 1 and facts.runs is Runs.UNKNOWN):
             return False
         if facts.settings.get("initial-cluster") or facts.settings.get("discovery-srv"):
             return False
-        if facts.runs in (Runs.STATIC_POD, Runs.PROCESS) and (facts.argv or look.manifest in _THERE):
+        starts = facts.argv and not (self.stated.config_file and self._is_gone(self.stated.config_file))
+        if facts.runs in (Runs.STATIC_POD, Runs.PROCESS) and (starts or look.manifest in _THERE):
             return False
         return not facts.data_dir or self._without_member(facts.data_dir)
 
@@ -166,9 +173,12 @@ class Host:
         return gone and bool(self.kept(RETIRED)) and self._without_member(facts.data_dir)
 
     def _without_member(self, data_dir: str) -> bool:
-        # What cannot be looked into may hold a member.
-        test = ["sh", "-c", '[ -x "$(dirname "$1")" ] && [ ! -e "$1/member" ]', "sh", data_dir]
-        return self.shell.can_be_root_silently() and self.shell.elevated(test).code == 0
+        return self.shell.can_be_root_silently() and self._is_gone(f"{data_dir}/member", data_dir)
+
+    def _is_gone(self, path: str, within: str = "") -> bool:
+        # What cannot be looked into may be there.
+        test = ["sh", "-c", '[ -x "$(dirname "$1")" ] && [ ! -e "$2" ]', "sh", within or path, path]
+        return self.shell.elevated(test).code == 0
 
     def forget(self, facts: Facts | None = None) -> None:
         """Look anew, from the root up: its files were changed.

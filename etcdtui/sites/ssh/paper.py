@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source
@@ -54,8 +56,12 @@ def files(plan: HostsBootstrap, member: MemberPlan, cluster: str, *, founded: bo
 
 def config_text(plan: HostsBootstrap, member: MemberPlan, cluster: str, *, founded: bool) -> str:
     """The configuration file."""
-    head = f"# Member {member.name} of {cluster}, written by etcdtui.\n"
-    return head + settings.as_yaml(settings.host_settings(plan, member, cluster, founded=founded))
+    return headed(member, cluster, settings.host_settings(plan, member, cluster, founded=founded))
+
+
+def headed(member: MemberPlan, cluster: str, found: Mapping[str, Any]) -> str:
+    """Settings as a configuration file that says who wrote it."""
+    return f"# Member {member.name} of {cluster}, written by etcdtui.\n{settings.as_yaml(found)}"
 
 
 def command_line(plan: HostsBootstrap, member: MemberPlan) -> tuple[str, ...]:

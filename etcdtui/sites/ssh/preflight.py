@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from etcdtui.model.bootstrap import HostsBootstrap
+from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.text import clean, si_bytes
 from etcdtui.sites.founding import Sight
 
@@ -40,7 +42,7 @@ elif [ -e "$data" ]; then echo "data file"
 else echo "data absent"; fi
 if [ -e "$config" ]; then
     echo "config $(grep -c 'written by etcdtui' "$config" 2>/dev/null)"
-    sed -n 's/^initial-cluster-token: "\(.*\)"$/token \1/p' "$config" 2>/dev/null
+    sed -n 's/^initial-cluster-token: *"\{0,1\}\([^"]*\)"\{0,1\}$/token \1/p' "$config" 2>/dev/null
 fi
 if [ -n "$unit" ] && [ -e "$unit" ]; then
     echo "unit $(grep -c 'ritten by etcdtui' "$unit" 2>/dev/null)"
@@ -145,16 +147,49 @@ def judge(looks: Mapping[str, Look], token: str, tarball: str) -> tuple[Sight, .
         Sight(host, tuple(_wrong(look, token, tarball)), tuple(_advice(look)), _facts(look))
         for host, look in looks.items()
     ]
+    wrong, advice = tuple(_apart(looks)), tuple(_mixed(looks))
+    return (*out, *((Sight("", wrong, advice),) if wrong or advice else ()))
+
+
+def _apart(looks: Mapping[str, Look]) -> Iterator[str]:
+    """Clocks that differ."""
     clocks = [look for look in looks.values() if look.clock is not None]
-    if len(clocks) > 1:
-        late, early = min(clocks, key=_clock), max(clocks, key=_clock)
-        apart = _clock(early) - _clock(late)
-        if apart - max(late.doubt, early.doubt) > SKEW:
-            names = {id(look): host for host, look in looks.items()}
-            pair = f"{names[id(early)]} is {apart:.1f} s ahead of {names[id(late)]}"
-            text = f"the clocks differ: {pair}: leases and certificates need them together"
-            out.append(Sight("", wrong=(text,)))
-    return tuple(out)
+    if len(clocks) < 2:
+        return
+    late, early = min(clocks, key=_clock), max(clocks, key=_clock)
+    apart = _clock(early) - _clock(late)
+    if apart - max(late.doubt, early.doubt) > SKEW:
+        names = {id(look): host for host, look in looks.items()}
+        pair = f"{names[id(early)]} is {apart:.1f} s ahead of {names[id(late)]}"
+        yield f"the clocks differ: {pair}: leases and certificates need them together"
+
+
+def _mixed(looks: Mapping[str, Look]) -> Iterator[str]:
+    """Releases that differ, where they are there already."""
+    there: dict[str, list[str]] = {}
+    for host, look in looks.items():
+        if look.etcd:
+            there.setdefault(clean(look.etcd), []).append(host)
+    if len(there) > 1:
+        said = ", ".join(f"{version} on {' and '.join(hosts)}" for version, hosts in sorted(there.items()))
+        yield f"the releases differ: etcd {said}: the cluster does what the oldest can"
+
+
+def judge_release(look: Look, boot: HostsBootstrap, token: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the etcd that is there already means for the plan: what forbids it, and advice.
+
+    Args:
+        token: as in `judge`; a cluster that was begun may have been upgraded since.
+    """
+    if not look.etcd or (look.config == "ours" and look.token == token):
+        return (), ()
+    said, found = boot.release.version, clean(look.etcd, 40)
+    other = (f"etcd {found} is there, and the plan says {said}",) if said and found != said else ()
+    as_found = replace(boot, release=replace(boot.release, version=found))
+    known = set(problems(boot))
+    new = [problem for problem in problems(as_found) if problem not in known]
+    hard = [sentence(problem) for problem in new if problem.hard]
+    return (*other, *hard), tuple(sentence(problem) for problem in new if not problem.hard)
 
 
 def _clock(look: Look) -> float:

@@ -52,12 +52,10 @@ def disable(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) -> s
     return f"{host.name}: {unit} stopped and disabled"
 
 
-def data_away(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run, *, delete: bool) -> str:
-    """Move the data directory aside, beside itself, or delete it. Raises NodeError."""
+def data_away(host: Host, path: str, run: Run, *, delete: bool) -> str:
+    """Move a data directory aside, beside itself, or delete it. Raises NodeError."""
     script = _DELETE if delete else _ASIDE
-    done = checked(
-        run(["sh", "-c", script, "sh", settings.data_dir(plan, member)], timeout=DELETE), host.name
-    )
+    done = checked(run(["sh", "-c", script, "sh", path], timeout=DELETE), host.name)
     return f"{host.name}: {done.text.strip()}"
 
 

@@ -29,7 +29,7 @@ def describe_retire(host: Host) -> str:
 
 def retire(host: Host) -> str:
     """Give a stopped node up; what was done. Raises NodeError."""
-    if host.stated.command:
+    if host.stated.command and not host.stated.config_file:
         raise NodeError(
             f"{host.name}: its command line is stated in the profile", "take the host out of the profile"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,16 +51,17 @@ def changed_environment(text: str, changes: Changes) -> str:
 
 
 def changed_file(text: str, changes: Changes) -> str:
-    """A file of ``--config-file`` with other settings. Raises ValueError when it is none."""
+    """A file of ``--config-file`` with other settings, its head kept. Raises ValueError when it is none."""
     import yaml
 
     held = _loaded(text)
+    head = "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
     for name, value in changes.items():
         if value is None:
             held.pop(name, None)
         else:
             held[name] = value
-    return str(yaml.safe_dump(held, sort_keys=False, width=100_000))
+    return head + str(yaml.safe_dump(held, sort_keys=False, width=100_000))
 
 
 def changed_manifest(text: str, changes: Changes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcdtui.errors import EtcdtuiError, OutcomeUnknown, SiteError
@@ -56,7 +57,12 @@ def survey(
         looks = dict(zip([host.name for host, _ in pairs], pool.map(one, pairs), strict=True))
     tarball = installing.tarball_name(boot) if boot.release.source is not Source.THERE else ""
     good = {host: look for host, look in looks.items() if isinstance(look, preflight.Look)}
-    found = {sight.place: sight for sight in preflight.judge(good, settings.token_of(boot, cluster), tarball)}
+    token = settings.token_of(boot, cluster)
+    found = {sight.place: sight for sight in preflight.judge(good, token, tarball)}
+    for host, seen in good.items():
+        wrong, advice = preflight.judge_release(seen, boot, token)
+        sight = found[host]
+        found[host] = replace(sight, wrong=(*sight.wrong, *wrong), advice=(*sight.advice, *advice))
     for host, look in looks.items():
         if isinstance(look, EtcdtuiError):
             found[host] = Sight(host, (look.message.removeprefix(f"{host}: "),))

@@ -42,13 +42,16 @@ class Watch:
         Raises:
             SiteError: the host is not reached or does not answer in time.
         """
+        from paramiko.ssh_exception import SSHException
+
         deadline = time.monotonic() + timeout
         try:
             return self._ask(deadline)
         except TimeoutError:
             self.close()
             raise SiteError(f"{self._name}: no answer within {timeout:g} s") from None
-        except (OSError, EOFError):
+        except (OSError, EOFError, SSHException):
+            # The last one where the channel is closed while its command is on its way.
             self.close()
             raise SiteError(f"{self._name}: the connection broke") from None
 

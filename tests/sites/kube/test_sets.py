@@ -120,6 +120,22 @@ READY = [{"type": "Ready", "status": "True"}]
             "Failed Evicted The node was low on memory.",
         ),
         (pod(phase="Pending", containerStatuses=[]), RunState.STARTING, "Pending"),
+        (
+            pod(
+                phase="Pending",
+                containerStatuses=[],
+                conditions=[
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "Unschedulable",
+                        "message": "pod has unbound immediate PersistentVolumeClaims",
+                    }
+                ],
+            ),
+            RunState.STARTING,
+            "Pending (Unschedulable: pod has unbound immediate PersistentVolumeClaims)",
+        ),
     ],
 )
 def test_pod_states_in_words(made: dict[str, Any], state: RunState, words: str) -> None:

@@ -6,10 +6,8 @@ import contextlib
 import functools
 import hashlib
 import http.server
-import os
 import signal
 import socket
-import tarfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from etcdtui.cli.wizard import Behind
@@ -37,127 +34,48 @@ from etcdtui.model.bootstrap import (
     Tls,
 )
 from etcdtui.model.cluster import RunState
-from etcdtui.ops.audit import AuditLog
-from etcdtui.ops.plan import Outcome, Result
-from etcdtui.ops.store import PlanStore
+from etcdtui.ops.plan import Outcome
 from etcdtui.runtime.session import Session
 from etcdtui.sites.asking import Nobody
-from etcdtui.sites.build import open_site
 from etcdtui.sites.founding import Founding
 from etcdtui.sites.ssh import preflight, probe
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.founding import SshFounding
 from etcdtui.sites.ssh.meeting import announce, retract
 from etcdtui.sites.ssh.words import describe
+from tests.sites.ssh.stage import VERSION, Stage, run_to_its_end
 from tests.support.consoles import bring_up
-from tests.support.etcd import free_ports, running
+from tests.support.etcd import running
 from tests.support.pki import make_pki
-from tests.support.sshd import USER, Sshd, keygen, sshds
 from tests.support.tools import etcd as etcd_binary
 
-VERSION = "3.5.1"
 
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tarball as etcd's releases are, made of a real etcd."""
-    path = tmp_path_factory.mktemp("release") / f"etcd-v{VERSION}-linux-amd64.tar.gz"
-    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
-        tar.add(etcd_binary("3.5"), f"etcd-v{VERSION}-linux-amd64/etcd")
-    return path
-
-
-class Stage:
-    """Five names of one machine, and what is brought up there."""
-
-    def __init__(self, root: Path, release: Path, ports: list[int], key: Path) -> None:
-        self.root = root
-        self.servers: list[Sshd] = []
-        self.many = tuple(MemberPlan(f"n{n}", f"m{n}", "127.0.0.1", *free_ports(2)) for n in range(5))
-        self.members = self.many[:3]
-        hosts = "".join(
-            f"Host n{n}\n  HostName 127.0.0.1\n  Port {ports[n % len(ports)]}\n  User {USER}\n"
-            f"  IdentityFile {key}\n"
-            for n in range(len(self.many))
-        )
-        (root / "ssh_config").write_text(hosts)
-        self.boot = HostsBootstrap(
-            members=self.members,
-            runner=Runner.PROCESS,
-            release=ReleasePlan(VERSION, Source.TARBALL, str(release)),
-            data_dir=f"{root}/data/{{name}}",
-            config_dir=f"{root}/etc",
-            install_dir=f"{root}/opt",
-            settings={"heartbeat-interval": 100},
-        )
-
-    def session(self, boot: HostsBootstrap, **more: Any) -> Session:
-        """A new console on it."""
-        profile = SshProfile(
-            name="new",
-            hosts=tuple(member.host for member in boot.members),
-            ssh_config=self.root / "ssh_config",
-            known_hosts=self.root / "known_hosts",
-            sudo=False,
-            bootstrap=boot,
-            **more,
-        )
-        site = open_site(profile)
-        audit, store = AuditLog(self.root / "audit.jsonl"), PlanStore(self.root / "plans")
-        session = Session(site, profile="new", refresh=0.3, timeout=1.0, audit=audit, store=store)
-        session.start()
-        return session
-
-    def pids(self) -> list[int]:
-        return [int((self.root / f"data/{m.name}.pid").read_text()) for m in self.members]
-
-    def end(self) -> None:
-        for file in self.root.rglob("data/*.pid"):
-            pid = int(file.read_text() or 0)
-            if pid and psutil.pid_exists(pid) and psutil.Process(pid).name() == "etcd":
-                os.kill(pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def stage(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    key = keygen(tmp_path / "key")
-    with sshds(tmp_path, 3, f"SetEnv HOME={tmp_path}") as servers:
-        for server in servers:
-            server.authorize(key)
-        (tmp_path / "known_hosts").write_text("".join(s.known_hosts_line for s in servers))
-        made = Stage(tmp_path, release, [s.port for s in servers], key)
-        made.servers = servers
-        try:
-            yield made
-        finally:
-            made.end()
-
-
-def run_to_its_end(session: Session) -> Result:
-    """Carry it out, again where a machine under load was too slow to be looked at."""
-    for _ in range(3):
-        result = bring_up(session)
-        if result.outcome is Outcome.DONE:
-            break
+def undone(session: Session) -> None:
+    """Take back the one bring-up that was left unfinished, and end the console."""
+    session.fresh(5)
+    (left,) = session.unfinished()
+    plan = session.settle(left.id, "undo")
+    if session.fresh(5).answers and plan.steps[0].args["piece"] == "undo start":
+        # It serves since its start: only who types its name takes it away.
+        refused = session.execute(plan)
+        assert (refused.outcome, refused.overridable) == (Outcome.REFUSED, True)
+        assert "new serves already" in refused.message
+    result = session.execute(plan, override="new")
     assert result.outcome is Outcome.DONE, result.message
-    return result
+    assert session.unfinished() == ()
+    session.close()
 
 
 @pytest.mark.timeout(240)
 def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
+    """Killed in the middle of every step; the labs cut it off between any two."""
     boot = replace(stage.boot, tls=Tls.MADE)
-    # The release, the certificates, the start; the lab of Kubernetes is cut off after every step.
-    for done in (2, 4, 6):
-        # Every time another console goes on where the last one was cut off.
-        session = stage.session(boot)
-        result = bring_up(session, stop_after=done)
-        session.close()
-        # A machine under load may lose sight of a start; that is one more way of being cut off.
-        assert result.outcome is not Outcome.DONE, result.message
+    killed, started = [stage.killed_in(step) for step in range(1, 8)], stage.running()
+    assert killed[:6] == [-signal.SIGKILL] * 6
     session = stage.session(boot)
     run_to_its_end(session)
+    assert set(started) <= set(stage.running())
+    assert [path.name for path in (stage.root / "opt").iterdir() if "." not in path.name[2:]] == ["current"]
     snapshot = session.fresh(5)
     assert {member.name for member in snapshot.members} == {"m0", "m1", "m2"}
     files = sorted((stage.root / "etc").rglob("*.*"))
@@ -166,7 +84,9 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     assert ['initial-cluster-state: "existing"' in text for text in configs] == [True] * 3
     # Once more: nothing is written, nothing is started.
     run_to_its_end(session)
-    session.close()
+    # Nor is anything taken back of a cluster that stands.
+    assert bring_up(session, stop_after=3).outcome is Outcome.CANCELLED
+    undone(session)
     assert [path.stat().st_mtime_ns for path in files] == settled
     assert stage.pids() == pids
     assert {f.stat().st_mode & 0o777 for f in (stage.root / "xdg").rglob("*.pem")} == {0o600}
@@ -174,47 +94,29 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
 
 @pytest.mark.timeout(240)
 def test_undone_wherever_it_stopped_and_nothing_else(stage: Stage) -> None:
-    """The link leads where it led, the data is aside; a cluster that stands is not touched by an undo."""
+    """The link leads where it led, the data is aside; that of one that stands is tried above."""
     boot, opt = replace(stage.boot, tls=Tls.MADE), stage.root / "opt"
     (opt / "v3.0.0").mkdir(parents=True)
     (opt / "current").symlink_to(opt / "v3.0.0")
     (stage.root / "data/m1").mkdir(parents=True)
+    # The hosts are one machine: whoever made what they share would find it in use by the others.
+    (stage.root / "etc/tls").mkdir(parents=True)
 
     def there() -> list[str]:
         found = [*(stage.root / "etc").rglob("*"), *(stage.root / "data").rglob("*")]
         rest = [str(p) for p in found if ".undone." not in str(p) and p.suffix != ".log"]
         return sorted([*rest, str((opt / "current").readlink())])
 
-    def undone(session: Session) -> None:
-        session.fresh(5)
-        (left,) = session.unfinished()
-        plan = session.settle(left.id, "undo")
-        if session.fresh(5).answers and plan.steps[0].args["piece"] == "undo start":
-            # It serves since its start: only who types its name takes it away.
-            refused = session.execute(plan)
-            assert (refused.outcome, refused.overridable) == (Outcome.REFUSED, True)
-            assert "new serves already" in refused.message
-        result = session.execute(plan, override="new")
-        assert result.outcome is Outcome.DONE, result.message
-        assert session.unfinished() == ()
-        session.close()
-
     before = there()
-    for done in (2, 5, 6):
+    for steps in (2, 5, 6):
         session = stage.session(boot)
-        result = bring_up(session, stop_after=done)
+        result = bring_up(session, stop_after=steps)
         session.close()
         assert result.outcome is not Outcome.DONE, result.message
         undone(stage.session(boot))
         assert there() == before
     aside = sorted(path.name.partition(".")[0] for path in (stage.root / "data").glob("*.undone.*"))
     assert aside == ["m0", "m1", "m2"]
-    session = stage.session(boot)
-    run_to_its_end(session)
-    pids, stands = stage.pids(), there()
-    assert bring_up(session, stop_after=3).outcome is Outcome.CANCELLED
-    undone(session)
-    assert (stage.pids(), there()) == (pids, stands)
 
 
 def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
@@ -303,6 +205,35 @@ def test_what_the_looks_mean() -> None:
     assert tuple(text for s in found for text in s.sentences(s.advice)) == (
         "f: 99 of 100 writes are on disk within 35 ms, etcd wants 10 ms: a slow disk costs elections",
     )
+
+
+def test_a_release_that_is_there_is_held_against_the_plan() -> None:
+    def look(etcd: str, *lines: str) -> preflight.Look:
+        text = "\n".join(("machine Linux x86_64", "data absent", f"etcd {etcd}", *lines))
+        return preflight.parse(f"{text}\n", 1000.0, 1000.2)
+
+    there = HostsBootstrap(members=(MemberPlan("a", "m", "10.0.0.1"),), runner=Runner.PROCESS)
+    said = replace(there, release=ReleasePlan("3.5.21"))
+    meeting = replace(there, meeting=Meeting(Discovery.SERVICE, endpoints=("http://d:2379",)))
+    corrupts = "version: etcd 3.5.1 can corrupt its data when it crashes: take 3.5.3 or newer"
+    for plan, found, wrong, advice in (
+        (there, look("3.4.23"), (), ()),
+        (there, look("3.5.1"), (), (corrupts,)),
+        (there, look("3.3.10"), ("version: etcd 3.3.10: the console brings up 3.4 and newer",), ()),
+        (said, look("3.4.23"), ("etcd 3.4.23 is there, and the plan says 3.5.21",), ()),
+        (said, look("3.4.23", "config 1", "token t"), (), ()),
+        (said, look("3.5.21"), (), ()),
+        (
+            meeting,
+            look("3.4.23"),
+            ("discovery_endpoints: etcd 3.4.23 has it not yet: give discovery_url",),
+            (),
+        ),
+    ):
+        assert preflight.judge_release(found, plan, "t") == (wrong, advice)
+    *_, all_of_them = preflight.judge({"a": look("3.5.1"), "b": look("3.4.23"), "c": look("3.5.1")}, "t", "")
+    text = "the releases differ: etcd 3.4.23 on b, 3.5.1 on a and c: the cluster does what the oldest can"
+    assert (all_of_them.place, all_of_them.wrong, all_of_them.advice) == ("", (), (text,))
 
 
 def test_an_etcd_that_has_ended_is_none_that_runs() -> None:

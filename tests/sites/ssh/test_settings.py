@@ -57,9 +57,10 @@ def test_a_unit_that_a_host_lacks_is_copied_with_its_flags_replaced() -> None:
 def test_a_config_file_counts_alone_and_damage_is_named() -> None:
     source = Source(
         Runs.SYSTEMD, ("/opt/etcd", "--config-file=/etc/e.yml"), unit="kv.service",
-        config_file="/etc/e.yml", config_text="name: a\nlogger: zap\n",
+        config_file="/etc/e.yml", config_text="# Whose it is.\nname: a\nlogger: zap\n",
     )  # fmt: skip
     (text,) = changed(source, JOIN).values()
+    assert text.startswith("# Whose it is.\n")
     assert yaml.safe_load(text) == {"name": "a", "logger": "zap", **JOIN}
     with pytest.raises(NodeError, match=r"/etc/e\.yml: not a mapping"):
         changed(Source(Runs.SYSTEMD, config_file="/etc/e.yml", config_text="- a"), JOIN)
