@@ -149,8 +149,11 @@ class KubeReading(KubeLogs):
         before, picture = self._picture, self.look()
         if picture is before and self._nodes:
             return self._nodes
-        self.chronicle.read(self.link())
-        self._nodes = tuple(self._explained(node, picture) for node in picture.nodes(tls=self._secure()))
+        nodes = picture.nodes(tls=self._secure())
+        if any(node.name not in picture.pods for node in nodes):
+            # Elsewhere they are news that can wait; here they may tell why.
+            self.chronicle.read(self.link())
+        self._nodes = tuple(self._explained(node, picture) for node in nodes)
         return self._nodes
 
     def _explained(self, node: Node, picture: Picture) -> Node:

@@ -139,7 +139,7 @@ class StaticPods(KubeReading):
     reading = rights.STATIC
 
     def _make_link(self) -> Link:
-        return StaticLink(self._where, self._forwards.directory, self._pod_changed)
+        return StaticLink(self._where, self._forwards.directory, self._pod_changed, self.chronicle.read)
 
     def dial(self, url: str) -> EtcdWriter:
         """By port-forward with the profile's certificates; without any by the pod's etcdctl and its own."""

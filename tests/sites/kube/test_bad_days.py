@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from etcdtui.errors import SiteError
 from etcdtui.model.cluster import ClusterSnapshot, State
 from tests.runtime.watch import settled
-from tests.sites.kube.support import Console, as_somebody, console_on, documented_rules, names
+from tests.sites.kube.support import Console, as_somebody, console_on, documented_rules, names, site_on
 from tests.support.gate import Gate, gated
-from tests.support.kube import Place
+from tests.support.kube import Place, wait_until
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(120)]
 
@@ -53,6 +55,21 @@ def test_a_silent_api_server_makes_nobody_dead(three: Place, tmp_path: Path) -> 
         nobody_died(console)
         console.from_now()
         console.until(well)
+
+
+def test_no_look_waits_for_the_api_server_while_all_rests(three: Place, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    with gated(three.kube, file) as gate, site_on(three, kubeconfig=file) as site:
+        first = site.nodes()
+        before = site.picture()
+        # A picture this young is shown as it is: another one was read by nobody who looks.
+        wait_until(lambda: site.link().look() is not before, "it is read again by itself", 10, 0.5)
+        with gate.silent():
+            began = time.monotonic()
+            assert [node.name for node in site.nodes()] == [node.name for node in first]
+            assert time.monotonic() - began < 1.0
+            with pytest.raises(SiteError, match="no answer in time"):
+                wait_until(lambda: not site.nodes(), "the silence is told", 20, 0.2)
 
 
 def test_an_api_server_that_is_gone_makes_nobody_dead(three: Place, tmp_path: Path) -> None:
