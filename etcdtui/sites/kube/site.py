@@ -196,8 +196,12 @@ class KubeSite(KubeRestores, KubeReading):
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
         """Where replicas, pods, claims and members do not agree."""
+        picture = self._picture
+        if picture is None:
+            return ()
+        absent = [name for name in self._names(picture.ordinals) if name not in picture.pods]
         reasons = {node: why for node, (_, why) in self.failures.items()}
-        return drift(self._picture, snapshot, reasons) if self._picture is not None else ()
+        return drift(picture, snapshot, {**reasons, **{n: self.chronicle.not_made(n) for n in absent}})
 
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
         """The rights that are used, each granted or not; whether volumes can be worked on."""

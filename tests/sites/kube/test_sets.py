@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,3 +159,36 @@ def test_drift_names_each_mismatch_with_its_remedy() -> None:
     stranger, *_ = drifts(picture(4, [*pods, pod("etcd-3")], claims), members)
     assert "pod etcd-3 runs and belongs to no member" in stranger
     assert any("keeps 2 of 5 pods, quorum is 3" in text for text in drifts(picture(5, pods, claims), members))
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        (None, "etcd-1 runs without its claim datadir-etcd-1: replace the member"),
+        ({"status": {"phase": "Lost"}}, "claim datadir-etcd-1 has lost its volume: replace the member"),
+        ({"status": {"phase": "Pending"}}, "claim datadir-etcd-1 waits for a volume"),
+        ({"metadata": {"deletionTimestamp": "2024-01-01T00:00:00Z"}}, "its data goes with etcd-1's pod"),
+    ],
+)
+def test_a_claim_that_is_not_as_its_pod_needs_it_is_told(claim: dict[str, Any] | None, said: str) -> None:
+    pods, names = [pod(f"etcd-{i}") for i in range(3)], ("datadir-etcd-0", "datadir-etcd-2")
+    found = picture(3, pods, list(names))
+    claims = {**(found.claims or {}), **({"datadir-etcd-1": claim} if claim is not None else {})}
+    (text,) = drifts(replace(found, claims=claims), [member(i) for i in range(3)])
+    assert said in text
+
+
+def test_a_pod_that_is_not_made_and_pods_of_an_older_template_are_told() -> None:
+    claims, members = [f"datadir-etcd-{i}" for i in range(3)], [member(i) for i in range(3)]
+    found, shot = picture(3, [pod("etcd-0"), pod("etcd-1")], claims), ClusterSnapshot("t", members_known=True)
+    shot = replace(shot, members=tuple(members))
+    (absent,) = [f.message for f in drift(found, shot, {"etcd-2": "exceeded quota: few"})]
+    assert absent.startswith("etcd-2 is wanted and has no pod (exceeded quota: few)")
+    old, new = pod("etcd-0"), pod("etcd-1")
+    old["metadata"]["labels"], new["metadata"]["labels"] = (
+        {"controller-revision-hash": f"etcd-{word}"} for word in ("1", "2")
+    )
+    found = picture(3, [old, new, pod("etcd-2")], claims)
+    (outdated,) = drift(replace(found, etcd=replace(found.etcd, revision="etcd-2")), shot)
+    assert outdated.message.startswith("etcd-0 runs an older template of StatefulSet etcd")
+    assert "rolling-restart" in str(outdated)
