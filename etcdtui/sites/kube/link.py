@@ -59,7 +59,16 @@ class Link:
         self._extra: tuple[Any, Any, tuple[str, ...], dict[str, str]] = (None, None, (), {})
         self.namespace, self.name = self._which(where)
         self._watch = PodWatch(self.api, f"{self.core}/pods", self._labels(), self._pod_changed)
-        self.tls = _tls_of_secret(self.api, self.namespace, where.secret) if where.secret else None
+        self.tls: TlsMaterial | None = None
+        self.lacking = ""
+        """Why the certificate is not there: its Secret may not be read. Pods are shown all the same."""
+        if where.secret:
+            try:
+                self.tls = _tls_of_secret(self.api, self.namespace, where.secret)
+            except ApiError as error:
+                if error.status != 403:
+                    raise
+                self.lacking = error.message
         self._watch.start()
         threading.Thread(target=self._keep, name="etcdtui-set", daemon=True).start()
 
@@ -168,7 +177,7 @@ class Link:
         self._changed(name)
 
     def _read_extra(self, etcd: EtcdSet) -> tuple[Any, Any, tuple[str, ...], dict[str, str]]:
-        notes: list[str] = []
+        notes = ["may not get secrets"] if self.lacking else []
 
         def read(right: str, path: str) -> Any:
             try:

@@ -163,5 +163,4 @@ class StaticPods(KubeReading):
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
         """The rights that are used, each granted or not."""
         del read_only
-        link = self.link()
-        return rights.examine(link.api, link.namespace, True, self.reading)
+        return super().examine(True)

@@ -163,6 +163,12 @@ def test_missing_rights_are_named_and_the_rest_goes_on(three: Place, tmp_path: P
     assert f"ok: rights: may list pods in namespace {three.name}" in lines
     wanted = f"may not watch pods in namespace {three.name}: needed to see a pod's death at once"
     assert f"warning: rights: {wanted}" in lines
+    # Without any at all they are still named one by one.
+    as_somebody(three, file, [])
+    bare = cli("doctor", "--context", three.kube.context, "-n", three.name)
+    assert bare.returncode == 1, bare.stderr
+    for needed in ("get statefulsets", "list pods", "create pods/portforward"):
+        assert f"critical: rights: may not {needed} in namespace {three.name}" in bare.stdout
 
 
 def test_without_port_forward_the_reason_is_the_right_that_is_missing(three: Place, tmp_path: Path) -> None:
@@ -237,3 +243,11 @@ def test_the_pods_own_name_is_checked_in_tls_with_a_certificate_of_a_secret(
         rows = {row.endpoint.split("//")[1].split(".")[0]: row for row in shot.rows}
         assert rows["etcd-0"].reading.answered and rows["etcd-0"].endpoint.startswith("https://")
         assert "is for another name" in rows["etcd-1"].reading.reason
+    # Who may not read the Secret is told so, and sees the pods.
+    file = as_somebody(place, tmp_path / "kubeconfig", documented_rules()[0])
+    with console_on(place, tmp_path, secret="etcd-tls", kubeconfig=file) as console:
+        shot = console.until(lambda s: len(s.rows) == 2 and all(r.reading.reason for r in s.rows))
+        assert "may not get secrets" in shot.site_note and [n.brief for n in shot.nodes] == ["ready"] * 2
+        assert all(r.state is State.UNKNOWN and 'secrets "etcd-tls"' in r.reading.reason for r in shot.rows)
+        examined = console.session.site.examine(True)  # type: ignore[attr-defined]
+        assert any("may not get secrets etcd-tls" in finding.message for finding in examined)
