@@ -12,6 +12,7 @@ from typing import Any
 from etcdtui.errors import SiteError
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.plugin import run_plugin
+from etcdtui.sites.kube.proxies import settle
 
 IN_CLUSTER = "in-cluster"
 _NONSENSE = (OSError, ValueError, KeyError, TypeError, AttributeError)
@@ -106,6 +107,7 @@ def _in_cluster() -> Access:
     with in_words(IN_CLUSTER):
         load_incluster_config(configuration)
         namespace = (ACCOUNT / "namespace").read_text().strip() if (ACCOUNT / "namespace").exists() else ""
+    settle(configuration, named=False)
     return Access(configuration, IN_CLUSTER, namespace)
 
 
@@ -138,6 +140,7 @@ def _from_files(files: Sequence[Path], context: str, keys: Path) -> Access:
         loader.load_and_set(configuration)
         inner = loader.current_context["context"]
         user = loader._user.value if loader._user else {}
+    settle(configuration, named="proxy-url" in loader._cluster)
     impersonation = tuple(_impersonation(user))
     namespace = inner.get("namespace") or ""
     return Access(configuration, wanted, namespace, impersonation, lambda: _from_files(files, wanted, keys))

@@ -12,6 +12,7 @@ import yaml
 
 from etcdtui.errors import SiteError
 from etcdtui.sites.kube.access import Access, open_access
+from etcdtui.sites.kube.proxies import for_websocket
 
 
 def kubeconfig(file: Path, name: str, user: dict[str, Any] | None = None, **context: str) -> Path:
@@ -92,6 +93,47 @@ def test_impersonation_becomes_headers(tmp_path: Path) -> None:
         ("Impersonate-Group", "dev"),
         ("Impersonate-Extra-why", "drill"),
     ]
+
+
+def with_proxy(tmp_path: Path, proxy: str) -> Path:
+    file = kubeconfig(tmp_path / "c", "c")
+    config = yaml.safe_load(file.read_text())
+    config["clusters"][0]["cluster"]["proxy-url"] = proxy
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+@pytest.mark.parametrize(
+    "proxy", ["https://jane:secret@edge:3128", "jane:secret@edge", "http://", "http://[x"]
+)
+def test_proxy_that_cannot_be_used_is_named_without_its_password(tmp_path: Path, proxy: str) -> None:
+    text = refusal(tmp_path, with_proxy(tmp_path, proxy))
+    assert "cannot be used (name one as http://HOST:PORT or socks5://HOST:PORT)" in text
+    assert "secret" not in text and ("edge" in text) == ("edge" in proxy)
+
+
+def test_no_proxy_counts_for_a_proxy_of_the_environment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://edge:3128")
+    plain = kubeconfig(tmp_path / "plain", "plain")
+    assert opened(tmp_path, plain).configuration.proxy == "http://edge:3128"
+    monkeypatch.setenv("NO_PROXY", "other,.example")
+    assert opened(tmp_path, plain).configuration.proxy is None
+    named = opened(tmp_path, with_proxy(tmp_path, "http://jane:p%40ss@gate:3128")).configuration
+    assert for_websocket(named) == {
+        "proxy_type": "http",
+        "http_proxy_host": "gate",
+        "http_proxy_port": 3128,
+        "http_proxy_timeout": 5.0,
+        "http_proxy_auth": ("jane", "p@ss"),
+        "http_no_proxy": ["-"],
+    }
+
+
+def test_names_are_resolved_at_a_socks_proxy_as_kubectl_does(tmp_path: Path) -> None:
+    found = opened(tmp_path, with_proxy(tmp_path, "socks5://127.0.0.1:1080"))
+    assert found.configuration.proxy == "socks5h://127.0.0.1:1080"
 
 
 def test_exec_plugin_gives_a_token_and_another_one_when_it_has_expired(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
+import yaml
 
 from etcdtui.errors import EtcdtuiError, SiteError
 from etcdtui.model.cluster import State
@@ -17,6 +20,7 @@ from tests.cli.command import Cli
 from tests.sites.kube.support import as_somebody, console_on, documented_rules, site_on, where
 from tests.support.kube import Kube, Place, wait_until
 from tests.support.pki import make_pki
+from tests.support.proxy import PASSWORD, USER, proxied
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(180)]
 
@@ -50,6 +54,33 @@ def test_forwards_end_on_sockets_that_others_cannot_reach_and_leave_nothing(thre
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
         endpoint.close()
     assert not place.parent.exists()
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_everything_goes_through_the_proxy_that_the_kubeconfig_names(
+    three: Place, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As with kubectl, it counts for a proxy of the environment alone.
+    monkeypatch.setenv("NO_PROXY", "*")
+    file = tmp_path / "kubeconfig"
+    config = json.loads(three.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
+    with proxied(kind) as proxy:
+        for login in (f"{quote(USER, '')}:{quote(PASSWORD, '')}@", "jane:wrong@"):
+            config["clusters"][0]["cluster"]["proxy-url"] = f"{kind}://{login}127.0.0.1:{proxy.port}"
+            file.write_text(yaml.safe_dump(config))
+            if "wrong" in login:
+                with pytest.raises(SiteError) as refused, site_on(three, kubeconfig=file):
+                    pass
+                assert "\n" not in str(refused.value) and "wrong" not in str(refused.value)
+                continue
+            with site_on(three, kubeconfig=file) as site:
+                endpoint = site.dial(site.seeds()[0])
+                assert endpoint.status(5).version.startswith("3.")
+                endpoint.close()
+            server = urlsplit(config["clusters"][0]["cluster"]["server"]).netloc
+            # Requests, the watch and a port-forward to each pod.
+            assert set(proxy.asked) == {server} and len(proxy.asked) >= 4 and not proxy.refused
+        assert proxy.refused
 
 
 def test_url_that_names_no_pod_is_refused_in_words(three: Place) -> None:
