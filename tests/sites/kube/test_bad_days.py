@@ -14,7 +14,15 @@ import yaml
 from etcdtui.errors import SiteError
 from etcdtui.model.cluster import ClusterSnapshot, State
 from tests.runtime.watch import settled
-from tests.sites.kube.support import Console, as_somebody, console_on, documented_rules, names, site_on
+from tests.sites.kube.support import (
+    Console,
+    as_somebody,
+    console_on,
+    documented_rules,
+    names,
+    site_on,
+    token_of,
+)
 from tests.support.gate import Gate, gated
 from tests.support.kube import Place, wait_until
 
@@ -94,15 +102,7 @@ def test_a_port_forward_that_is_cut_is_made_again_by_itself(three: Place, tmp_pa
 def logged_in(place: Place, file: Path) -> None:
     """A kubeconfig with the token of a service account that may do all, made anew."""
     place.run("create", "serviceaccount", "operator")
-    path = f"/api/v1/namespaces/{place.name}/serviceaccounts/operator/token"
-    asked = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": 600},
-    }
-    token = json.loads(place.run("create", "--raw", path, "-f", "-", stdin=json.dumps(asked)))["status"][
-        "token"
-    ]
+    token = token_of(place, "operator")
     config = json.loads(place.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
     config["users"][0]["user"] = {"token": token}
     file.write_text(yaml.safe_dump(config))

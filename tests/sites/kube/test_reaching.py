@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,7 +21,7 @@ from etcdtui.model.cluster import State
 from etcdtui.model.logline import stamp_of
 from etcdtui.sites.kube.site import KubeSite
 from tests.cli.command import Cli
-from tests.sites.kube.support import as_somebody, console_on, documented_rules, site_on, where
+from tests.sites.kube.support import as_somebody, console_on, documented_rules, site_on, token_of, where
 from tests.support.kube import Kube, Place, wait_until
 from tests.support.pki import make_pki
 from tests.support.proxy import PASSWORD, USER, proxied
@@ -81,6 +85,48 @@ def test_everything_goes_through_the_proxy_that_the_kubeconfig_names(
             # Requests, the watch and a port-forward to each pod.
             assert set(proxy.asked) == {server} and len(proxy.asked) >= 4 and not proxy.refused
         assert proxy.refused
+
+
+IN_A_POD = """
+mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/kubernetes.io
+cp -r "$1" /run/secrets/kubernetes.io/serviceaccount && shift && exec "$@"
+"""
+
+
+def test_in_a_pod_its_service_account_counts(three: Place, tmp_path: Path) -> None:
+    """Not in a container, but where one has its account, and with the variables that it has."""
+    if os.geteuid() != 0:
+        pytest.skip("mounts the account's files where a pod has them: as root")
+    three.run("create", "serviceaccount", "console")
+    three.run(
+        "create", "rolebinding", "console", "--clusterrole=admin", f"--serviceaccount={three.name}:console"
+    )
+    config = json.loads(three.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
+    cluster = config["clusters"][0]["cluster"]
+    account, server = tmp_path / "account", urlsplit(cluster["server"])
+    account.mkdir()
+    (account / "token").write_text(token_of(three, "console"))
+    (account / "namespace").write_text(three.name)
+    (account / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    cli = Cli(tmp_path / "home")
+    cli.config("profiles:\n  here:\n    kind: kube\n")
+    service = {
+        "KUBECONFIG": "",
+        "HOME": str(tmp_path),
+        "KUBERNETES_SERVICE_HOST": server.hostname or "",
+        "KUBERNETES_SERVICE_PORT": str(server.port or 443),
+    }
+    command = [sys.executable, "-m", "etcdtui", "status", "here", "-o", "json"]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", IN_A_POD, "sh", str(account), *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=cli.environ(**service),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [row["name"] for row in json.loads(done.stdout)] == ["etcd-0", "etcd-1", "etcd-2"]
 
 
 def test_url_that_names_no_pod_is_refused_in_words(three: Place) -> None:
