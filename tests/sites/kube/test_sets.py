@@ -12,7 +12,7 @@ from etcdtui.errors import NodeError
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.drift import drift
-from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.picture import Picture, covers
 from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
 from tests.support.kube import MANIFESTS
 
@@ -192,3 +192,40 @@ def test_a_pod_that_is_not_made_and_pods_of_an_older_template_are_told() -> None
     (outdated,) = drift(replace(found, etcd=replace(found.etcd, revision="etcd-2")), shot)
     assert outdated.message.startswith("etcd-0 runs an older template of StatefulSet etcd")
     assert "rolling-restart" in str(outdated)
+
+
+@pytest.mark.parametrize(
+    ("spec", "kept"),
+    [
+        ({"minAvailable": 2}, ""),
+        ({"minAvailable": "50%"}, ""),
+        ({"maxUnavailable": 1}, ""),
+        ({"maxUnavailable": 2}, "keeps 1 of 3 pods, quorum is 2"),
+        ({"minAvailable": "30%"}, "keeps 1 of 3 pods, quorum is 2"),
+        ({"maxUnavailable": "100%"}, "keeps 0 of 3 pods, quorum is 2"),
+    ],
+)
+def test_a_budget_that_would_let_a_drain_take_the_quorum_is_told(spec: dict[str, Any], kept: str) -> None:
+    found = picture(3, [pod(f"etcd-{i}") for i in range(3)], [f"datadir-etcd-{i}" for i in range(3)])
+    found = replace(found, budgets=({"metadata": {"name": "etcd-pdb"}, "spec": spec},))
+    told = [text for text in drifts(found, [member(i) for i in range(3)]) if "keeps" in text]
+    assert [kept in text for text in told] == ([True] if kept else [])
+
+
+def test_a_budget_is_the_sets_where_its_selector_takes_the_pods() -> None:
+    labels = {"app": "etcd", "tier": "data"}
+
+    def takes(**selector: Any) -> bool:
+        return covers({"spec": {"selector": selector}}, labels)
+
+    def rule(key: str, operator: str, *values: str) -> list[dict[str, Any]]:
+        return [{"key": key, "operator": operator, "values": list(values)}]
+
+    assert takes(matchLabels={"app": "etcd"}) and not takes() and not takes(matchLabels={"app": "web"})
+    assert takes(matchExpressions=rule("app", "In", "etcd", "db")) and takes(
+        matchExpressions=rule("x", "NotIn", "y")
+    )
+    assert not takes(matchLabels={"app": "etcd"}, matchExpressions=rule("tier", "NotIn", "data"))
+    assert takes(matchExpressions=rule("tier", "Exists")) and not takes(
+        matchExpressions=rule("app", "DoesNotExist")
+    )
