@@ -224,17 +224,33 @@ def is_out(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
 
 
 def may_pass(snapshot: ClusterSnapshot) -> bool:
-    """Whether a refusal may be over in a moment: a node runs and is silent, or there is an election."""
+    """Whether a refusal may be over in a moment.
+
+    A node runs and is silent, the member list was not read in time, or there is an election: members are
+    read one after the other, and one that was read before it follows another leader than one read after.
+    """
+    error = snapshot.members_error
+    if snapshot.answers and (error or not snapshot.members_known) and not error.startswith("not permitted"):
+        return True
     silent = any(
         row.node is not None and row.node.run_state is RunState.RUNNING and not row.reading.answered
         for row in snapshot.rows
         if row.state is not State.NOT_PERMITTED
     )
     if silent or snapshot.leader_id is not None:
-        return silent
+        return silent or any(_follows_another(snapshot, row) for row in snapshot.rows)
     # Without enough of them nobody can be elected: waiting would not help.
     may_vote = sum(v.reading.answered or _may_be_about(snapshot, v) for v in snapshot.voters)
     return bool(snapshot.answers) and may_vote >= budget(snapshot).quorum
+
+
+def _follows_another(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:
+    """Whether a member of this cluster answers and knows no leader, or another one than the last elected."""
+    status = row.reading.status
+    if row.member is None or status is None or not answers_itself(row):
+        return False
+    seat = (status.raft_term, status.leader)
+    return status.cluster_id == snapshot.cluster_id and seat != snapshot.leadership
 
 
 def _may_be_about(snapshot: ClusterSnapshot, row: EndpointRow) -> bool:

@@ -29,8 +29,10 @@ from etcdtui.sites.manager import Discarding, Emptying, SelfManaging
 
 JOIN_TIMEOUT = 300.0
 """Seconds until a node must have joined: its script may fail and be started again a few times."""
-LEAVE_TIMEOUT = 120.0
-"""Seconds until a node must be gone: its script has the pod's whole grace period."""
+COME_TIMEOUT = 60.0
+"""Seconds until a node must be there, in whatever state."""
+LEAVE_TIMEOUT = 300.0
+"""Seconds until a node must be gone: its script has the pod's whole grace period, and a busy kubelet more."""
 
 
 def manages_itself(site: Site, node: str) -> bool:
@@ -81,7 +83,7 @@ def join_steps(site: Site, place: NewNode, size: int) -> list[Step]:
             call=managing(site).describe_size(size),
             guards=(Check("others-well", {"apart": []}), Check("no-member", seat)),
             verify=Check("node-run-state", {"node": place.name, "states": ["running", "starting", "failed"]}),
-            verify_timeout=WAIT_TIMEOUT,
+            verify_timeout=COME_TIMEOUT,
             # Carried out last: while the node is there its script would add the member again.
             undo=unadd_step([place.peer_url], place.name),
         ),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from etcdtui.errors import UsageError
 from etcdtui.model.cluster import ClusterSnapshot, Member, Node, RunState, State
 from etcdtui.ops.action import Action, Request, Scope
-from etcdtui.ops.guards import Verdict, evaluate, opening, review
+from etcdtui.ops.guards import Verdict, evaluate, may_pass, opening, review
 from etcdtui.ops.plan import Check, Plan
 from etcdtui.ops.registry import ACTIONS
 from tests.model import build
@@ -110,6 +110,22 @@ def test_with_quorum_lost_a_living_member_is_not_stopped() -> None:
 
 def test_a_member_that_is_down_costs_nothing() -> None:
     assert stopping(simple(3, down=(2, 3)), 2).ok
+
+
+def test_a_refusal_may_pass_where_another_look_may_see_otherwise() -> None:
+    members, nodes = tuple(member(n) for n in (1, 2, 3)), tuple(node(n) for n in (1, 2, 3))
+    well = {url(n): answer(n) for n in (1, 2, 3)}
+    assert not may_pass(picture(members, nodes, well))
+    # n1 and n2 were read before the election, n3 after it, or a moment before it heard of the leader.
+    for late in (answer(3, 3, 6), answer(3, 0)):
+        assert may_pass(picture(members, nodes, {**well, url(3): late}))
+    unread = picture(members, nodes, well, known=False)
+    assert may_pass(replace(unread, members_error="no endpoint answers"))
+    assert not may_pass(replace(unread, members_error="not permitted: root alone may"))
+    # A foreign endpoint stays what it is, and so does a node that has ended.
+    assert not may_pass(picture(members, nodes, {**well, url(3): answer(3, 3, 9, cluster=7)}))
+    ended = (*nodes[:2], node(3, RunState.STOPPED))
+    assert not may_pass(picture(members, ended, {**well, url(3): silent()}))
 
 
 def test_an_election_is_no_time_to_stop_anybody() -> None:

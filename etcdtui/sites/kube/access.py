@@ -11,7 +11,9 @@ from typing import Any
 
 from etcdtui.errors import SiteError
 from etcdtui.model.text import clean
+from etcdtui.sites.kube import oidc
 from etcdtui.sites.kube.plugin import run_plugin
+from etcdtui.sites.kube.proxies import settle
 
 IN_CLUSTER = "in-cluster"
 _NONSENSE = (OSError, ValueError, KeyError, TypeError, AttributeError)
@@ -106,6 +108,7 @@ def _in_cluster() -> Access:
     with in_words(IN_CLUSTER):
         load_incluster_config(configuration)
         namespace = (ACCOUNT / "namespace").read_text().strip() if (ACCOUNT / "namespace").exists() else ""
+    settle(configuration, named=False)
     return Access(configuration, IN_CLUSTER, namespace)
 
 
@@ -138,6 +141,10 @@ def _from_files(files: Sequence[Path], context: str, keys: Path) -> Access:
         loader.load_and_set(configuration)
         inner = loader.current_context["context"]
         user = loader._user.value if loader._user else {}
+    settle(configuration, named="proxy-url" in loader._cluster)
+    if "proxy" in loader.__dict__:
+        # It sets its own again whenever a token is asked for.
+        loader.proxy = configuration.proxy
     impersonation = tuple(_impersonation(user))
     namespace = inner.get("namespace") or ""
     return Access(configuration, wanted, namespace, impersonation, lambda: _from_files(files, wanted, keys))
@@ -148,7 +155,11 @@ def _loader(merged: Any, context: str, keys: Path) -> Any:
     from kubernetes.config.kube_config import KubeConfigLoader
 
     class Loader(KubeConfigLoader):  # type: ignore[misc]
-        """The library's loader, whose exec plug-ins would write to our terminal and read from it."""
+        """The library's loader, whose plug-ins would use our terminal and raise anything."""
+
+        def _load_oid_token(self, provider: Any) -> Any:
+            with oidc.in_words():
+                return super()._load_oid_token(provider)
 
         def _load_from_exec_plugin(self) -> bool:
             if "exec" not in self._user:
@@ -164,7 +175,13 @@ def _loader(merged: Any, context: str, keys: Path) -> Any:
                 self.expiry = parse_rfc3339(found.expires)
             return True
 
-    return Loader(merged.config, active_context=context, config_base_path=None, temp_file_path=str(keys))
+    return Loader(
+        merged.config,
+        active_context=context,
+        config_base_path=None,
+        config_persister=lambda: oidc.keep(merged),
+        temp_file_path=str(keys),
+    )
 
 
 def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -229,6 +229,8 @@ def _reason(error: Exception) -> str:
     """What went wrong with a connection, without the library's own words around it."""
     import urllib3
 
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        return f"its proxy: {_reason(error.original_error)}"
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return clean(re.sub(r"^\[Errno -?\d+\] ", "", str(error).rpartition(": ")[2]), 200)
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):

@@ -82,7 +82,7 @@ class KubeBase(LoggedIn):
             return self._link
 
     def _make_link(self) -> Link:
-        return Link(self._where, self._forwards.directory, self._pod_changed)
+        return Link(self._where, self._forwards.directory, self._pod_changed, self.chronicle.read)
 
     def look(self) -> Picture:
         """A new picture. Raises SiteError."""

@@ -28,6 +28,7 @@ class Chronicle:
         self._seen: dict[str, int] = {}
         self._news: list[Event] = []
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._next = float("-inf")
         self._not_made: dict[str, tuple[float, str]] = {}
 
@@ -50,10 +51,16 @@ class Chronicle:
 
     def read(self, link: Link) -> None:
         """Ask for the events; a refusal is no reason to fail."""
-        now = time.monotonic()
-        if now < self._next:
+        if not self._asking.acquire(blocking=False):
             return
-        self._next = now + PACE
+        try:
+            if time.monotonic() >= self._next:
+                self._next = time.monotonic() + PACE
+                self._ask(link)
+        finally:
+            self._asking.release()
+
+    def _ask(self, link: Link) -> None:
         try:
             items = link.api.get(f"{link.core}/events", {"limit": 500})["items"]
         except SiteError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.model.health import Finding, Severity
@@ -22,10 +23,11 @@ def drift(
     """The mismatches, the most dangerous first; one line that says so when there is none.
 
     Args:
-        reasons: by pod, what the log of one that fails says of that.
+        reasons: by pod, what the log of one that fails says of that, or why one is not made.
     """
     found = [*_ghosts(picture, snapshot), *_strangers(picture, snapshot), *_loops(picture, reasons)]
-    found += [*_stale_claims(picture, snapshot), *_stopped(picture, snapshot), *_budgets(picture)]
+    found += [*_claims(picture), *_missing(picture, reasons), *_stale_claims(picture, snapshot)]
+    found += [*_stopped(picture, snapshot), *_outdated(picture), *_budgets(picture)]
     return tuple(found) or (Finding(CHECK, Severity.OK, "replicas, pods, claims and members agree"),)
 
 
@@ -81,6 +83,52 @@ def _loops(picture: Picture, reasons: Mapping[str, str]) -> Iterator[Finding]:
                 yield _warning(f"{text}: look at its log")
 
 
+def _missing(picture: Picture, reasons: Mapping[str, str]) -> Iterator[Finding]:
+    """Replicas without a pod."""
+    for name in map(picture.etcd.pod, range(picture.etcd.replicas)):
+        if name not in picture.pods:
+            why = f" ({reasons[name]})" if reasons.get(name) else ""
+            yield _warning(
+                f"{name} is wanted and has no pod{why}: Kubernetes makes it once nothing forbids it"
+            )
+
+
+def _claims(picture: Picture) -> Iterator[Finding]:
+    """Pods whose claim is not there, goes, waits or has lost its volume."""
+    if picture.claims is None:
+        return
+    for pod in picture.pods:
+        for claim in picture.etcd.claim_names(pod):
+            found = picture.claims.get(claim)
+            phase = ((found or {}).get("status") or {}).get("phase", "")
+            if found is None:
+                yield _warning(f"{pod} runs without its claim {claim}: replace the member", "replace-member")
+            elif found.get("metadata", {}).get("deletionTimestamp"):
+                text = f"claim {claim} is being deleted, and its data goes with {pod}'s pod"
+                yield _warning(f"{text}: replace the member while the others are well", "replace-member")
+            elif phase == "Lost":
+                yield _warning(f"claim {claim} has lost its volume: replace the member", "replace-member")
+            elif phase == "Pending":
+                yield _warning(f"claim {claim} waits for a volume: look at its events and StorageClass")
+
+
+def _outdated(picture: Picture) -> Iterator[Finding]:
+    """Pods of an older template: nothing renews them by itself where they are updated on deletion."""
+    revision = picture.etcd.revision
+    shown = {name: _label(pod, "controller-revision-hash") for name, pod in picture.pods.items()}
+    old = sorted(name for name, its in shown.items() if revision and its and its != revision)
+    if old:
+        run = "runs" if len(old) == 1 else "run"
+        text = f"{', '.join(old)} {run} an older template of StatefulSet {picture.etcd.name}"
+        yield _warning(
+            f"{text}: a rolling restart renews what it does not renew by itself", "rolling-restart"
+        )
+
+
+def _label(pod: Mapping[str, Any], name: str) -> str:
+    return str((pod["metadata"].get("labels") or {}).get(name, ""))
+
+
 def _stale_claims(picture: Picture, snapshot: ClusterSnapshot) -> Iterator[Finding]:
     """Claims of nodes that are no members any more: their data would come back as a removed member."""
     if picture.claims is None or not snapshot.members_known:
@@ -124,8 +172,20 @@ def _budgets(picture: Picture) -> Iterator[Finding]:
         yield _warning("no PodDisruptionBudget covers the pods: a drain may take the quorum")
         return
     for budget in picture.budgets:
-        least = (budget.get("spec") or {}).get("minAvailable")
-        if isinstance(least, int) and least < size // 2 + 1:
-            name = budget["metadata"]["name"]
-            text = f"PodDisruptionBudget {name} keeps {least} of {size} pods, quorum is {size // 2 + 1}"
+        name, kept = budget["metadata"]["name"], _kept(budget.get("spec") or {}, size)
+        if kept < size // 2 + 1:
+            text = f"PodDisruptionBudget {name} keeps {kept} of {size} pods, quorum is {size // 2 + 1}"
             yield _warning(f"{text}: set minAvailable to {size // 2 + 1}")
+
+
+def _kept(spec: Mapping[str, Any], size: int) -> int:
+    """How many of the pods a disruption budget keeps; Kubernetes rounds percentages up."""
+
+    def number(value: object) -> int:
+        text = str(value).removesuffix("%")
+        figure = int(text) if text.isdecimal() else 0
+        return -(-size * figure // 100) if isinstance(value, str) and value.endswith("%") else figure
+
+    if "maxUnavailable" in spec:
+        return max(0, size - number(spec["maxUnavailable"]))
+    return number(spec.get("minAvailable", 1))

@@ -88,7 +88,7 @@ class KubeGrowth(KubeActs):
         if picture.etcd.config_map and key in picture.config:
             self._write_file(key, None)
         left = [claim for claim in etcd.claim_names(node) if claim in (picture.claims or {})]
-        kept = f"; its claim {', '.join(left)} keeps the old member's data: delete it before growing again"
+        kept = f"; its claim {', '.join(left)} keeps the old member's data, which growing again deletes first"
         return f"{node}: given up" + (kept if left else "")
 
     def describe_set_aside(self, node: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +23,9 @@ from etcdtui.sites.kube.sets import EtcdSet, read_set
 from etcdtui.sites.kube.watching import PodWatch
 
 FRESH = 2.0
-"""Seconds for which the StatefulSet is not read again while the watch stands and tells of no change."""
+"""Seconds between two readings of the StatefulSet while the watch stands and tells of no change."""
+AGED = 5.0
+"""Seconds after which it is read again before it is shown."""
 SLOW = 10.0
 """Seconds after which claims and budgets are read again though no pod changed."""
 
@@ -33,23 +36,41 @@ class Link:
     Args:
         keys: directory of mode 0700 for keys that the kubeconfig holds inline.
         changed: told which pod changed, in another thread.
+        read: told, in another thread, that the StatefulSet was read again; may ask the API server too.
 
     Raises:
         SiteError: the server is not reached, or there is not exactly one StatefulSet to take.
     """
 
-    def __init__(self, where: Where, keys: Path, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, where: Where, keys: Path, changed: Callable[[str], None], read: Callable[[Link], None]
+    ) -> None:
         self.access = open_access(where.context, where.kubeconfig, keys=keys)
         self.api = Api(self.access)
         self._changed = changed
+        self._told = read
+        self._closed = threading.Event()
         self._dirty = threading.Event()
+        self._reading = threading.Lock()
         self._last: tuple[float, Picture] | None = None
+        self._failed: tuple[float, SiteError] | None = None
+        self._looked = float("-inf")
         self._slow_at = float("-inf")
         self._extra: tuple[Any, Any, tuple[str, ...], dict[str, str]] = (None, None, (), {})
         self.namespace, self.name = self._which(where)
         self._watch = PodWatch(self.api, f"{self.core}/pods", self._labels(), self._pod_changed)
-        self.tls = _tls_of_secret(self.api, self.namespace, where.secret) if where.secret else None
+        self.tls: TlsMaterial | None = None
+        self.lacking = ""
+        """Why the certificate is not there: its Secret may not be read. Pods are shown all the same."""
+        if where.secret:
+            try:
+                self.tls = _tls_of_secret(self.api, self.namespace, where.secret)
+            except ApiError as error:
+                if error.status != 403:
+                    raise
+                self.lacking = error.message
         self._watch.start()
+        threading.Thread(target=self._keep, name="etcdtui-set", daemon=True).start()
 
     def _which(self, where: Where) -> tuple[str, str]:
         """Namespace and name of what is shown. Raises SiteError."""
@@ -83,15 +104,44 @@ class Link:
 
         Raises SiteError when the set or its pods cannot be read.
         """
-        last, now = self._last, time.monotonic()
-        if last is not None and self._watch.live and not self._dirty.is_set() and now - last[0] < FRESH:
-            return last[1]
-        # What happens while we read counts for the next look.
-        dirty = self._dirty.is_set()
-        self._dirty.clear()
-        picture = self._read(dirty)
-        self._last = (now, picture)
-        return picture
+        self._looked = time.monotonic()
+        return self._known(AGED) or self._renew(AGED)
+
+    def _known(self, limit: float) -> Picture | None:
+        """The last picture while nothing has changed; None once it is older than `limit` seconds."""
+        last = self._last
+        rests = last is not None and self._watch.live and not self._dirty.is_set()
+        return last[1] if last is not None and rests and time.monotonic() - last[0] < limit else None
+
+    def _renew(self, limit: float) -> Picture:
+        """Another picture, unless somebody has read one meanwhile. Raises SiteError."""
+        asked = time.monotonic()
+        with self._reading:
+            if (known := self._known(limit)) is not None:
+                return known
+            if self._failed is not None and self._failed[0] >= asked:
+                # Somebody else has waited in vain for as long as we may.
+                raise self._failed[1]
+            # What happens while we read counts for the next look.
+            now, dirty = time.monotonic(), self._dirty.is_set()
+            if dirty:
+                self._dirty.clear()
+            try:
+                picture = self._read(dirty)
+            except SiteError as error:
+                self._failed = (time.monotonic(), error)
+                raise
+            self._last = (now, picture)
+            return picture
+
+    def _keep(self) -> None:
+        """Read beforehand what is looked at, so that no look waits for the API server while all rests."""
+        while not self._closed.wait(FRESH / 2):
+            if self._watch.live and time.monotonic() - self._looked < AGED:
+                # What went wrong is met, and told, by whoever looks.
+                with contextlib.suppress(SiteError, ValueError, KeyError, TypeError):
+                    self._renew(FRESH)
+                    self._told(self)
 
     def _read(self, dirty: bool) -> Picture:
         try:
@@ -118,6 +168,7 @@ class Link:
 
     def close(self) -> None:
         """Follow no longer."""
+        self._closed.set()
         self._watch.close()
         self.api.close()
 
@@ -126,7 +177,7 @@ class Link:
         self._changed(name)
 
     def _read_extra(self, etcd: EtcdSet) -> tuple[Any, Any, tuple[str, ...], dict[str, str]]:
-        notes: list[str] = []
+        notes = ["may not get secrets"] if self.lacking else []
 
         def read(right: str, path: str) -> Any:
             try:

@@ -163,9 +163,24 @@ def _age(pod: Json) -> str:
 
 
 def covers(budget: Json, labels: Mapping[str, str]) -> bool:
-    """Whether a PodDisruptionBudget's selector takes pods with these labels."""
+    """Whether a PodDisruptionBudget's selector takes pods with these labels; an empty one takes none."""
     selector = (budget.get("spec") or {}).get("selector") or {}
-    wanted = selector.get("matchLabels") or {}
-    return bool(wanted or selector.get("matchExpressions")) and all(
-        labels.get(key) == value for key, value in wanted.items()
-    )
+    wanted, rules = selector.get("matchLabels") or {}, selector.get("matchExpressions") or ()
+    if not wanted and not rules:
+        return False
+    same = all(labels.get(key) == value for key, value in wanted.items())
+    return same and all(_holds(rule, labels.get(rule.get("key", ""))) for rule in rules)
+
+
+def _holds(rule: Json, value: str | None) -> bool:
+    """Whether a label has what one of a selector's expressions asks for."""
+    listed = value in (rule.get("values") or ())
+    match rule.get("operator"):
+        case "In":
+            return value is not None and listed
+        case "NotIn":
+            return value is None or not listed
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None

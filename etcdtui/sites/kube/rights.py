@@ -27,10 +27,13 @@ class Right:
     purpose: str
     needed: bool = False
     """Whether nothing can be shown without it."""
+    name: str = ""
+    """Of the one object that is meant; empty for all."""
 
     def words(self, namespace: str) -> str:
         """``list pods in namespace etcd``."""
-        return f"{self.verb} {self.resource} in namespace {clean(namespace)}"
+        what = f"{self.resource} {clean(self.name)}" if self.name else self.resource
+        return f"{self.verb} {what} in namespace {clean(namespace)}"
 
 
 FORWARDING = (
@@ -75,6 +78,14 @@ RESTORING = (
     Right("create", "", "persistentvolumeclaims", "restore on a claim that is gone"),
 )
 """For acting too."""
+
+
+def certificate(secret: str) -> tuple[Right, ...]:
+    """What a client certificate in a Secret takes; nothing for an empty name."""
+    right = Right("get", "", "secrets", "reach etcd with the certificate there", needed=True, name=secret)
+    return (right,) if secret else ()
+
+
 _MADE = (("policy", "poddisruptionbudgets"), ("", "services"), ("", "configmaps"), ("apps", "statefulsets"))
 _UP = ("get", "create", "patch")
 """Server-side apply needs the last, and the one before for what is not there yet."""
@@ -100,6 +111,7 @@ def may(api: Api, right: Right, namespace: str) -> bool:
         "group": right.group,
         "resource": resource,
         **({"subresource": subresource} if subresource else {}),
+        **({"name": right.name} if right.name else {}),
     }
     body = {
         "apiVersion": "authorization.k8s.io/v1",

@@ -10,8 +10,8 @@ from etcdtui.sites.kube.api import ApiError
 from etcdtui.sites.kube.base import short_call
 from etcdtui.sites.kube.growth import KubeGrowth
 
-GONE = 30.0
-"""Seconds until a deleted claim must be gone: it stays while a pod uses it."""
+GONE = 60.0
+"""Seconds until a deleted claim must be gone: it stays while a pod uses it, and controllers may be busy."""
 PAUSE = 0.3
 
 

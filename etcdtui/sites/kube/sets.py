@@ -58,6 +58,8 @@ class EtcdSet:
     """A pod's peer URLs as its command line has them, ``{pod}`` for its name; empty when it does not tell."""
     drops_claims: bool
     """Whether Kubernetes deletes the claims of pods that are scaled away."""
+    revision: str
+    """The template as it is now, as Kubernetes names it; empty when it does not tell."""
 
     @property
     def size(self) -> int:
@@ -120,6 +122,7 @@ def read_set(data: Json) -> EtcdSet:
         on_delete=(spec.get("updateStrategy") or {}).get("type") == "OnDelete",
         peer_urls=_peer_urls(data, container, ports.get("peer", PEER)),
         drops_claims=(spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenScaled") == "Delete",
+        revision=status.get("updateRevision") or "",
     )
 
 

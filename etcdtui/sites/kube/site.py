@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from etcdtui.model.health import Finding
 from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
 from etcdtui.sites.kube import rights
+from etcdtui.sites.kube.access import open_access
+from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.forward import Forward
 from etcdtui.sites.kube.logs import KubeLogs
@@ -77,11 +80,29 @@ class KubeReading(KubeLogs):
         link = self.link()
 
         def ask() -> None:
-            for lacking in rights.missing(link.api, link.namespace, self.reading):
+            for lacking in rights.missing(link.api, link.namespace, self._rights_to_read()):
                 self.chronicle.tell(Severity.WARNING, f"may not {lacking}")
 
         threading.Thread(target=ask, name="etcdtui-rights", daemon=True).start()
         return self.connect()
+
+    def _rights_to_read(self) -> tuple[rights.Right, ...]:
+        return (*self.reading, *rights.certificate("" if self._tls else self._where.secret))
+
+    def examine(self, read_only: bool) -> tuple[Finding, ...]:
+        """The rights that are used, each granted or not, also where they do not suffice to look."""
+        reading = self._rights_to_read()
+        try:
+            link = self.link()
+        except ApiError as error:
+            if error.status != 403:
+                raise
+        else:
+            return rights.examine(link.api, link.namespace, read_only, reading)
+        where = self._where
+        access = open_access(where.context, where.kubeconfig, keys=self._forwards.directory)
+        with contextlib.closing(Api(access)) as api:
+            return rights.examine(api, where.namespace or access.namespace or "default", read_only, reading)
 
     def _way_to(self, pod: str, port: int = 0) -> Forward:
         link = self.link()
@@ -105,7 +126,8 @@ class KubeReading(KubeLogs):
         return [etcd.pod(ordinal) for ordinal in ordinals]
 
     def _secure(self) -> bool:
-        return self._material() is not None or self.picture().etcd.tls
+        lacking = self._link is not None and bool(self._link.lacking)
+        return self._material() is not None or lacking or self.picture().etcd.tls
 
     def _material(self) -> TlsMaterial | None:
         return self._tls or (self._link.tls if self._link is not None else None)
@@ -123,6 +145,8 @@ class KubeReading(KubeLogs):
         if self._link is None or self._picture is None:
             raise SiteError(f"{self.name}: the pods are not known yet")
         pod, port = self.pod_of(url)
+        if self._link.lacking and self._material() is None and is_tls(url):
+            raise SiteError(self._link.lacking, "ask for that right, or give the certificate as files")
         try:
             asked = target(url, self._material() if is_tls(url) else None, self._login)
         except UsageError as error:
@@ -149,8 +173,11 @@ class KubeReading(KubeLogs):
         before, picture = self._picture, self.look()
         if picture is before and self._nodes:
             return self._nodes
-        self.chronicle.read(self.link())
-        self._nodes = tuple(self._explained(node, picture) for node in picture.nodes(tls=self._secure()))
+        nodes = picture.nodes(tls=self._secure())
+        if any(node.name not in picture.pods for node in nodes):
+            # Elsewhere they are news that can wait; here they may tell why.
+            self.chronicle.read(self.link())
+        self._nodes = tuple(self._explained(node, picture) for node in nodes)
         return self._nodes
 
     def _explained(self, node: Node, picture: Picture) -> Node:
@@ -193,11 +220,14 @@ class KubeSite(KubeRestores, KubeReading):
 
     def findings(self, snapshot: ClusterSnapshot) -> tuple[Finding, ...]:
         """Where replicas, pods, claims and members do not agree."""
+        picture = self._picture
+        if picture is None:
+            return ()
+        absent = [name for name in self._names(picture.ordinals) if name not in picture.pods]
         reasons = {node: why for node, (_, why) in self.failures.items()}
-        return drift(self._picture, snapshot, reasons) if self._picture is not None else ()
+        return drift(picture, snapshot, {**reasons, **{n: self.chronicle.not_made(n) for n in absent}})
 
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
         """The rights that are used, each granted or not; whether volumes can be worked on."""
-        link = self.link()
-        found = rights.examine(link.api, link.namespace, read_only)
-        return found if read_only else (*found, *self.restoring())
+        found = super().examine(read_only)
+        return found if read_only or self._link is None else (*found, *self.restoring())

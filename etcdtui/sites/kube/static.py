@@ -139,7 +139,7 @@ class StaticPods(KubeReading):
     reading = rights.STATIC
 
     def _make_link(self) -> Link:
-        return StaticLink(self._where, self._forwards.directory, self._pod_changed)
+        return StaticLink(self._where, self._forwards.directory, self._pod_changed, self.chronicle.read)
 
     def dial(self, url: str) -> EtcdWriter:
         """By port-forward with the profile's certificates; without any by the pod's etcdctl and its own."""
@@ -163,5 +163,4 @@ class StaticPods(KubeReading):
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
         """The rights that are used, each granted or not."""
         del read_only
-        link = self.link()
-        return rights.examine(link.api, link.namespace, True, self.reading)
+        return super().examine(True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 from urllib.parse import urlencode
 
 from etcdtui.errors import SiteError
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.access import Access
+from etcdtui.sites.kube.proxies import failures, for_websocket
 
 CONNECT = 5.0
 """Seconds until the websocket must stand."""
@@ -39,13 +41,15 @@ def open_websocket(access: Access, path: str, query: Sequence[tuple[str, str]]) 
             subprotocols=[CHANNELS],
             timeout=CONNECT,
             suppress_origin=True,
-            **_proxy(configuration, url),
+            **for_websocket(configuration),
         )
     except websocket.WebSocketBadStatusException as error:
         raise SiteError(_bad_status(error.status_code, error.resp_body, path)) from None
-    except (websocket.WebSocketException, OSError) as error:
+    except (websocket.WebSocketException, OSError, *failures()) as error:
         said = clean(getattr(error, "strerror", None) or str(error), 200) or type(error).__name__
         raise SiteError(f"API server {clean(configuration.host, 100)}: {said}") from None
+    # Small frames go back and forth; the way through a SOCKS proxy is made without this.
+    socket.sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     socket.settimeout(None)
     return socket
 
@@ -67,16 +71,6 @@ def _ssl_options(configuration: Any, url: str) -> dict[str, Any]:
     ):
         if value:
             options[key] = value
-    return options
-
-
-def _proxy(configuration: Any, url: str) -> dict[str, Any]:
-    from kubernetes.stream.ws_client import websocket_proxycare
-
-    if not configuration.proxy:
-        # The library would look at HTTPS_PROXY by itself; the kubeconfig's server is what counts.
-        return {"http_no_proxy": ["*"]}
-    options: dict[str, Any] = websocket_proxycare({}, configuration, url, {})
     return options
 
 

@@ -122,6 +122,18 @@ def as_somebody(place: Place, file: Path, rules: list[dict[str, object]]) -> Pat
     return file
 
 
+def token_of(place: Place, account: str) -> str:
+    """A token of a service account, good for ten minutes."""
+    path = f"/api/v1/namespaces/{place.name}/serviceaccounts/{account}/token"
+    asked = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 600},
+    }
+    answer = json.loads(place.run("create", "--raw", path, "-f", "-", stdin=json.dumps(asked)))
+    return str(answer["status"]["token"])
+
+
 def documented_rules() -> list[list[dict[str, object]]]:
     """The rules of the roles in the documentation, read-only and operating."""
     text = (CHECKOUT / "docs" / "kubernetes.md").read_text()

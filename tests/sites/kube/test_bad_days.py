@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from etcdtui.errors import SiteError
 from etcdtui.model.cluster import ClusterSnapshot, State
 from tests.runtime.watch import settled
-from tests.sites.kube.support import Console, as_somebody, console_on, documented_rules, names
+from tests.sites.kube.support import (
+    Console,
+    as_somebody,
+    console_on,
+    documented_rules,
+    names,
+    site_on,
+    token_of,
+)
 from tests.support.gate import Gate, gated
-from tests.support.kube import Place
+from tests.support.kube import Place, wait_until
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(120)]
 
@@ -55,6 +65,21 @@ def test_a_silent_api_server_makes_nobody_dead(three: Place, tmp_path: Path) -> 
         console.until(well)
 
 
+def test_no_look_waits_for_the_api_server_while_all_rests(three: Place, tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    with gated(three.kube, file) as gate, site_on(three, kubeconfig=file) as site:
+        first = site.nodes()
+        before = site.picture()
+        # A picture this young is shown as it is: another one was read by nobody who looks.
+        wait_until(lambda: site.link().look() is not before, "it is read again by itself", 10, 0.5)
+        with gate.silent():
+            began = time.monotonic()
+            assert [node.name for node in site.nodes()] == [node.name for node in first]
+            assert time.monotonic() - began < 1.0
+            with pytest.raises(SiteError, match="no answer in time"):
+                wait_until(lambda: not site.nodes(), "the silence is told", 20, 0.2)
+
+
 def test_an_api_server_that_is_gone_makes_nobody_dead(three: Place, tmp_path: Path) -> None:
     with behind_a_gate(three, tmp_path) as (console, gate):
         with gate.shut():
@@ -77,15 +102,7 @@ def test_a_port_forward_that_is_cut_is_made_again_by_itself(three: Place, tmp_pa
 def logged_in(place: Place, file: Path) -> None:
     """A kubeconfig with the token of a service account that may do all, made anew."""
     place.run("create", "serviceaccount", "operator")
-    path = f"/api/v1/namespaces/{place.name}/serviceaccounts/operator/token"
-    asked = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": 600},
-    }
-    token = json.loads(place.run("create", "--raw", path, "-f", "-", stdin=json.dumps(asked)))["status"][
-        "token"
-    ]
+    token = token_of(place, "operator")
     config = json.loads(place.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
     config["users"][0]["user"] = {"token": token}
     file.write_text(yaml.safe_dump(config))

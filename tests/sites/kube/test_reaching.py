@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
+import yaml
 
 from etcdtui.errors import EtcdtuiError, SiteError
 from etcdtui.model.cluster import State
 from etcdtui.model.logline import stamp_of
 from etcdtui.sites.kube.site import KubeSite
 from tests.cli.command import Cli
-from tests.sites.kube.support import as_somebody, console_on, documented_rules, site_on, where
+from tests.sites.kube.support import as_somebody, console_on, documented_rules, site_on, token_of, where
 from tests.support.kube import Kube, Place, wait_until
 from tests.support.pki import make_pki
+from tests.support.proxy import PASSWORD, USER, proxied
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(180)]
 
@@ -50,6 +58,75 @@ def test_forwards_end_on_sockets_that_others_cannot_reach_and_leave_nothing(thre
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
         endpoint.close()
     assert not place.parent.exists()
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_everything_goes_through_the_proxy_that_the_kubeconfig_names(
+    three: Place, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As with kubectl, it counts for a proxy of the environment alone.
+    monkeypatch.setenv("NO_PROXY", "*")
+    file = tmp_path / "kubeconfig"
+    config = json.loads(three.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
+    with proxied(kind) as proxy:
+        for login in (f"{quote(USER, '')}:{quote(PASSWORD, '')}@", "jane:wrong@"):
+            config["clusters"][0]["cluster"]["proxy-url"] = f"{kind}://{login}127.0.0.1:{proxy.port}"
+            file.write_text(yaml.safe_dump(config))
+            if "wrong" in login:
+                with pytest.raises(SiteError) as refused, site_on(three, kubeconfig=file):
+                    pass
+                assert "\n" not in str(refused.value) and "wrong" not in str(refused.value)
+                continue
+            with site_on(three, kubeconfig=file) as site:
+                endpoint = site.dial(site.seeds()[0])
+                assert endpoint.status(5).version.startswith("3.")
+                endpoint.close()
+            server = urlsplit(config["clusters"][0]["cluster"]["server"]).netloc
+            # Requests, the watch and a port-forward to each pod.
+            assert set(proxy.asked) == {server} and len(proxy.asked) >= 4 and not proxy.refused
+        assert proxy.refused
+
+
+IN_A_POD = """
+mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/kubernetes.io
+cp -r "$1" /run/secrets/kubernetes.io/serviceaccount && shift && exec "$@"
+"""
+
+
+def test_in_a_pod_its_service_account_counts(three: Place, tmp_path: Path) -> None:
+    """Not in a container, but where one has its account, and with the variables that it has."""
+    if os.geteuid() != 0:
+        pytest.skip("mounts the account's files where a pod has them: as root")
+    three.run("create", "serviceaccount", "console")
+    three.run(
+        "create", "rolebinding", "console", "--clusterrole=admin", f"--serviceaccount={three.name}:console"
+    )
+    config = json.loads(three.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
+    cluster = config["clusters"][0]["cluster"]
+    account, server = tmp_path / "account", urlsplit(cluster["server"])
+    account.mkdir()
+    (account / "token").write_text(token_of(three, "console"))
+    (account / "namespace").write_text(three.name)
+    (account / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    cli = Cli(tmp_path / "home")
+    cli.config("profiles:\n  here:\n    kind: kube\n")
+    service = {
+        "KUBECONFIG": "",
+        "HOME": str(tmp_path),
+        "KUBERNETES_SERVICE_HOST": server.hostname or "",
+        "KUBERNETES_SERVICE_PORT": str(server.port or 443),
+    }
+    command = [sys.executable, "-m", "etcdtui", "status", "here", "-o", "json"]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", IN_A_POD, "sh", str(account), *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=cli.environ(**service),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [row["name"] for row in json.loads(done.stdout)] == ["etcd-0", "etcd-1", "etcd-2"]
 
 
 def test_url_that_names_no_pod_is_refused_in_words(three: Place) -> None:
@@ -163,6 +240,12 @@ def test_missing_rights_are_named_and_the_rest_goes_on(three: Place, tmp_path: P
     assert f"ok: rights: may list pods in namespace {three.name}" in lines
     wanted = f"may not watch pods in namespace {three.name}: needed to see a pod's death at once"
     assert f"warning: rights: {wanted}" in lines
+    # Without any at all they are still named one by one.
+    as_somebody(three, file, [])
+    bare = cli("doctor", "--context", three.kube.context, "-n", three.name)
+    assert bare.returncode == 1, bare.stderr
+    for needed in ("get statefulsets", "list pods", "create pods/portforward"):
+        assert f"critical: rights: may not {needed} in namespace {three.name}" in bare.stdout
 
 
 def test_without_port_forward_the_reason_is_the_right_that_is_missing(three: Place, tmp_path: Path) -> None:
@@ -237,3 +320,11 @@ def test_the_pods_own_name_is_checked_in_tls_with_a_certificate_of_a_secret(
         rows = {row.endpoint.split("//")[1].split(".")[0]: row for row in shot.rows}
         assert rows["etcd-0"].reading.answered and rows["etcd-0"].endpoint.startswith("https://")
         assert "is for another name" in rows["etcd-1"].reading.reason
+    # Who may not read the Secret is told so, and sees the pods.
+    file = as_somebody(place, tmp_path / "kubeconfig", documented_rules()[0])
+    with console_on(place, tmp_path, secret="etcd-tls", kubeconfig=file) as console:
+        shot = console.until(lambda s: len(s.rows) == 2 and all(r.reading.reason for r in s.rows))
+        assert "may not get secrets" in shot.site_note and [n.brief for n in shot.nodes] == ["ready"] * 2
+        assert all(r.state is State.UNKNOWN and 'secrets "etcd-tls"' in r.reading.reason for r in shot.rows)
+        examined = console.session.site.examine(True)  # type: ignore[attr-defined]
+        assert any("may not get secrets etcd-tls" in finding.message for finding in examined)

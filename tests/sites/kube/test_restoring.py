@@ -12,7 +12,7 @@ from etcdtui.errors import NotOffered
 from etcdtui.model.cluster import RunState
 from etcdtui.ops.plan import Outcome, Plan
 from etcdtui.runtime.session import Session
-from tests.sites.kube.support import Console, console_on, names
+from tests.sites.kube.support import Console, as_somebody, console_on, documented_rules, names
 from tests.support.consoles import cut_off
 from tests.support.kube import Place, wait_until
 
@@ -57,9 +57,12 @@ def no_helper_is_left(place: Place) -> None:
 
 
 def test_a_snapshot_is_restored_where_the_image_has_no_shell(place: Place, tmp_path: Path) -> None:
+    """With the rights that the documentation gives for it, and no others."""
     place.config_files(3)
     place.wait_ready(3)
-    with console_on(place, tmp_path) as console:
+    reading, acting = documented_rules()
+    rights = as_somebody(place, tmp_path / "kubeconfig", [*reading, *acting])
+    with console_on(place, tmp_path, kubeconfig=rights) as console:
         console.ready(3)
         plain(place, "put", "colour", "blue")
         file = saved(console, tmp_path / "saved")
@@ -67,7 +70,7 @@ def test_a_snapshot_is_restored_where_the_image_has_no_shell(place: Place, tmp_p
         with pytest.raises(NotOffered, match=r"has no shell .*helper_image of the profile.*--helper-image"):
             console.session.prepare("restore", None, {"snapshot": file})
     old = {m["ID"] for m in place.members()}
-    with console_on(place, tmp_path, helper_image=HELPER) as console:
+    with console_on(place, tmp_path, helper_image=HELPER, kubeconfig=rights) as console:
         console.ready(3)
         plan = console.session.prepare("restore", None, {"snapshot": file})
         assert Plan.from_json(plan.to_json()) == plan

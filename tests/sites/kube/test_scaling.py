@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etcdtui.errors import EtcdtuiError
-from tests.sites.kube.support import console_on, names
+from tests.sites.kube.support import as_somebody, console_on, documented_rules, names
 from tests.support.kube import Place
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
@@ -18,9 +18,12 @@ def claims(place: Place) -> list[str]:
 
 
 def test_grow_by_learners_and_shrink_leader_and_all(place: Place, tmp_path: Path) -> None:
+    """With the rights that the documentation gives for it, and no others."""
     place.config_files(1)
     place.wait_ready(1)
-    with console_on(place, tmp_path) as console:
+    reading, acting = documented_rules()
+    rights = as_somebody(place, tmp_path / "kubeconfig", [*reading, *acting])
+    with console_on(place, tmp_path, kubeconfig=rights) as console:
         console.ready(1)
         plan = console.session.prepare("scale", None, {"voters": 3})
         assert [s.args["learner"] for s in plan.steps if s.verb == "member.add"] == [True, True]

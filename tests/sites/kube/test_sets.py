@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from etcdtui.errors import NodeError
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.drift import drift
-from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.picture import Picture, covers
 from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
 from tests.support.kube import MANIFESTS
 
@@ -174,3 +175,73 @@ def test_drift_names_each_mismatch_with_its_remedy() -> None:
     stranger, *_ = drifts(picture(4, [*pods, pod("etcd-3")], claims), members)
     assert "pod etcd-3 runs and belongs to no member" in stranger
     assert any("keeps 2 of 5 pods, quorum is 3" in text for text in drifts(picture(5, pods, claims), members))
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        (None, "etcd-1 runs without its claim datadir-etcd-1: replace the member"),
+        ({"status": {"phase": "Lost"}}, "claim datadir-etcd-1 has lost its volume: replace the member"),
+        ({"status": {"phase": "Pending"}}, "claim datadir-etcd-1 waits for a volume"),
+        ({"metadata": {"deletionTimestamp": "2024-01-01T00:00:00Z"}}, "its data goes with etcd-1's pod"),
+    ],
+)
+def test_a_claim_that_is_not_as_its_pod_needs_it_is_told(claim: dict[str, Any] | None, said: str) -> None:
+    pods, names = [pod(f"etcd-{i}") for i in range(3)], ("datadir-etcd-0", "datadir-etcd-2")
+    found = picture(3, pods, list(names))
+    claims = {**(found.claims or {}), **({"datadir-etcd-1": claim} if claim is not None else {})}
+    (text,) = drifts(replace(found, claims=claims), [member(i) for i in range(3)])
+    assert said in text
+
+
+def test_a_pod_that_is_not_made_and_pods_of_an_older_template_are_told() -> None:
+    claims, members = [f"datadir-etcd-{i}" for i in range(3)], [member(i) for i in range(3)]
+    found, shot = picture(3, [pod("etcd-0"), pod("etcd-1")], claims), ClusterSnapshot("t", members_known=True)
+    shot = replace(shot, members=tuple(members))
+    (absent,) = [f.message for f in drift(found, shot, {"etcd-2": "exceeded quota: few"})]
+    assert absent.startswith("etcd-2 is wanted and has no pod (exceeded quota: few)")
+    old, new = pod("etcd-0"), pod("etcd-1")
+    old["metadata"]["labels"], new["metadata"]["labels"] = (
+        {"controller-revision-hash": f"etcd-{word}"} for word in ("1", "2")
+    )
+    found = picture(3, [old, new, pod("etcd-2")], claims)
+    (outdated,) = drift(replace(found, etcd=replace(found.etcd, revision="etcd-2")), shot)
+    assert outdated.message.startswith("etcd-0 runs an older template of StatefulSet etcd")
+    assert "rolling-restart" in str(outdated)
+
+
+@pytest.mark.parametrize(
+    ("spec", "kept"),
+    [
+        ({"minAvailable": 2}, ""),
+        ({"minAvailable": "50%"}, ""),
+        ({"maxUnavailable": 1}, ""),
+        ({"maxUnavailable": 2}, "keeps 1 of 3 pods, quorum is 2"),
+        ({"minAvailable": "30%"}, "keeps 1 of 3 pods, quorum is 2"),
+        ({"maxUnavailable": "100%"}, "keeps 0 of 3 pods, quorum is 2"),
+    ],
+)
+def test_a_budget_that_would_let_a_drain_take_the_quorum_is_told(spec: dict[str, Any], kept: str) -> None:
+    found = picture(3, [pod(f"etcd-{i}") for i in range(3)], [f"datadir-etcd-{i}" for i in range(3)])
+    found = replace(found, budgets=({"metadata": {"name": "etcd-pdb"}, "spec": spec},))
+    told = [text for text in drifts(found, [member(i) for i in range(3)]) if "keeps" in text]
+    assert [kept in text for text in told] == ([True] if kept else [])
+
+
+def test_a_budget_is_the_sets_where_its_selector_takes_the_pods() -> None:
+    labels = {"app": "etcd", "tier": "data"}
+
+    def takes(**selector: Any) -> bool:
+        return covers({"spec": {"selector": selector}}, labels)
+
+    def rule(key: str, operator: str, *values: str) -> list[dict[str, Any]]:
+        return [{"key": key, "operator": operator, "values": list(values)}]
+
+    assert takes(matchLabels={"app": "etcd"}) and not takes() and not takes(matchLabels={"app": "web"})
+    assert takes(matchExpressions=rule("app", "In", "etcd", "db")) and takes(
+        matchExpressions=rule("x", "NotIn", "y")
+    )
+    assert not takes(matchLabels={"app": "etcd"}, matchExpressions=rule("tier", "NotIn", "data"))
+    assert takes(matchExpressions=rule("tier", "Exists")) and not takes(
+        matchExpressions=rule("app", "DoesNotExist")
+    )
