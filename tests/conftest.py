@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,15 @@ ROOM = 4 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the members' data in memory where there is room: their elections do not wait for a slow disk."""
+    """Start from the usual signals, and keep the members' data in memory where there is room.
+
+    Whoever starts the tests with nohup or in a script's background has children ignore SIGHUP or SIGINT, and the tests
+    send both. In memory elections do not wait for a slow disk.
+    """
     del config
+    for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
     told = "PYTEST_DEBUG_TEMPROOT" in os.environ or "TMPDIR" in os.environ
     if not told and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
