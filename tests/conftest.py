@@ -42,8 +42,8 @@ ROOM = 4 << 30
 def pytest_configure(config: pytest.Config) -> None:
     """Start from the usual signals, and keep the members' data in memory where there is room.
 
-    Whoever starts the tests with nohup or in a script's background has children ignore SIGHUP or SIGINT, and the tests
-    send both. In memory elections do not wait for a slow disk.
+    Whoever starts the tests with nohup or in a script's background has children ignore SIGHUP or SIGINT,
+    and the tests send both. In memory elections do not wait for a slow disk.
     """
     del config
     for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
