@@ -161,9 +161,10 @@ def test_a_join_that_was_stopped_is_undone_and_finished(tmp_path: Path, version:
             plan = prepare(session, "add-member")
             cut_off(session, plan, steps)
             if steps == 4:
-                # What has ended meanwhile is started again.
+                # What has ended meanwhile is started again. It is not killed: an etcd of 3.5.0 to 3.5.2 that
+                # is killed while it applies a write may come back without it (etcd's issue 13766).
                 site.nodes()
-                site.kill_node(plan.steps[3].args["node"])
+                site.stop_node(plan.steps[3].args["node"], 10)
             with console(site, tmp_path) as second:
                 leads(second)
                 (left,) = second.changes.unfinished()
