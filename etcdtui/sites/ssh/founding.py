@@ -16,16 +16,11 @@ from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of, retract
 from etcdtui.sites.ssh.planned import SshPlanned
 from etcdtui.sites.ssh.survey import survey
-from etcdtui.sites.ssh.together import together
+from etcdtui.sites.ssh.together import PATIENT_LOOK, STOP_TIMEOUT, together
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
 
-STOP_TIMEOUT = 90.0
-"""Seconds for a process to end, as many as systemd gives one. etcd waits for its clients' streams and then
-for whoever is to lead next, 7 s each; where all end at once nobody takes over, on a busy host longer."""
-PATIENT_LOOK = 20.0
-"""Seconds for a look that a step of the bring-up waits for, on a host that is busy with the step before."""
 Work = Callable[["Host", MemberPlan], str]
 
 
@@ -221,9 +216,7 @@ class SshFounding(SshPlanned):
         return "; ".join([*facts, *(f"advice: {text}" for text in advice)])
 
     def _install(self, tell: Tell) -> str:
-        tarball = None
-        if self.boot.release.source is not Source.HOST_URL:
-            tarball = installing.local_tarball(self.boot, self._fetched, tell)
+        tarball = self._tarball(tell)
 
         def install(host: Host, member: MemberPlan) -> str:
             noted = receipt.path(self.boot, member)

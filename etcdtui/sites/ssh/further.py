@@ -12,6 +12,7 @@ from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner
 from etcdtui.sites.founding import Piece
 from etcdtui.sites.ssh import disk, razing, retire, source
 from etcdtui.sites.ssh.shell import Done
+from etcdtui.sites.ssh.together import PATIENT_LOOK, STOP_TIMEOUT
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
@@ -20,9 +21,6 @@ Run = Callable[..., Done]
 
 ALSO = " also "
 """Parts a piece's name from the hosts that it is done on too: the plan that was agreed to names them."""
-STOP_TIMEOUT = 90.0
-"""Seconds for a member to end while all others do."""
-LOOK_TIMEOUT = 20.0
 
 
 def hosts(there: Mapping[str, Host], planned: Collection[str], peer_urls: Sequence[str]) -> tuple[Host, ...]:
@@ -75,7 +73,7 @@ def split(piece: str) -> tuple[str, list[str]]:
 
 def reached(host: Host) -> str:
     """See that a host can be acted on. Raises SiteError."""
-    host.look(LOOK_TIMEOUT)
+    host.look(PATIENT_LOOK)
     return host.name
 
 

@@ -64,9 +64,7 @@ class Link:
         self.via = via
         self.status = Status.IDLE
         self.reason = f"connecting to {hop.label}"
-        self.reconnects = 0
-        self.stood = 0
-        """How many times it came up."""
+        self._stood = 0
         self._secrets = secrets
         self._changed = changed
         self._transport: paramiko.Transport | None = None
@@ -103,21 +101,25 @@ class Link:
                     raise SiteError(self.why())
                 self._cv.wait(left)
 
+    @property
+    def reconnects(self) -> int:
+        """How many times it came back."""
+        return max(0, self._stood - 1)
+
     def again(self, before: int, timeout: float) -> bool:
         """Wait for a connection that was lost to come back; whether it was, and did within `timeout` seconds.
 
         Args:
-            before: what `stood` was before it was lost.
+            before: what `reconnects` was before it was lost.
         """
-        wanted = max(before, 1) + 1
         with self._cv:
-            transport = self._transport
-            if not self.stood or (self.stood < wanted and transport is not None and transport.is_active()):
+            stands = self._transport is not None and self._transport.is_active()
+            if not self._stood or (stands and self.reconnects == before):
                 return False
             self._cv.wait_for(
-                lambda: self.stood >= wanted or self.status in (Status.REFUSED, Status.CLOSED), timeout
+                lambda: self.reconnects > before or self.status in (Status.REFUSED, Status.CLOSED), timeout
             )
-            return self.stood >= wanted and self.status is Status.UP
+            return self.reconnects > before and self.status is Status.UP
 
     def channel(self, host: str, port: int, timeout: float = CHANNEL_TIMEOUT) -> paramiko.Channel:
         """A TCP connection that the server makes for us.
@@ -198,7 +200,6 @@ class Link:
                 attempt = 0
                 pause = BACK_OFF[0]
                 self._stand(transport)
-                self.reconnects += 1
             attempt += 1
             self._rest(pause)
 
@@ -220,6 +221,7 @@ class Link:
                 return
             old = self.status
             self.status, self.reason, self._transport = status, reason, transport
+            self._stood += status is Status.UP
             self._cv.notify_all()
         if old is not status:
             self._changed(self, old, status)
@@ -227,7 +229,6 @@ class Link:
     def _stand(self, transport: paramiko.Transport) -> None:
         """Watch the connection until it is lost, asking for signs of life."""
         self._heard = time.monotonic()
-        self.stood += 1
         self._set(Status.UP, "", transport)
         silent = 0
         why = ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paramiko import SSHConfig
 
-from etcdtui.sites.ssh.ssh_config import HARMLESS
+from etcdtui.sites.ssh.ssh_config import HARMLESS, in_shell
 
 DEADLINE = 10.0
 """Seconds a command may take to say whether it matches."""
@@ -49,11 +48,10 @@ class Parser(SSHConfig):  # type: ignore[misc]  # paramiko has no types
 
 
 def _succeeds(command: str) -> bool:
-    shell = os.environ.get("SHELL") or "/bin/sh"
     none = subprocess.DEVNULL
     try:
         done = subprocess.run(
-            [shell, "-c", command], stdin=none, stdout=none, stderr=none, timeout=DEADLINE, check=False
+            in_shell(command), stdin=none, stdout=none, stderr=none, timeout=DEADLINE, check=False
         )
     except subprocess.TimeoutExpired:
         raise ValueError(f"Match exec {command!r} did not end in {DEADLINE:g} s") from None

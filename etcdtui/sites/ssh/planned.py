@@ -12,6 +12,7 @@ from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source, Tls
 from etcdtui.sites.asking import Asker
 from etcdtui.sites.base import NewNode
+from etcdtui.sites.founding import Tell
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.ssh import installing
 from etcdtui.sites.ssh.addresses import member_name
@@ -105,10 +106,7 @@ class SshPlanned(SshSite):
         widening.same_release(self.boot, self._sibling(host))
         member, members = self._line_for(node), dict(initial_cluster)
         members[member.name] = members.pop(node.name)
-        tarball = None
-        if self.boot.release.source in (Source.TARBALL, Source.URL):
-            tarball = installing.local_tarball(self.boot, self._fetched, lambda _: None)
-        run = self._run_of(host)
+        tarball, run = self._tarball(lambda _: None), self._run_of(host)
         return widening.set_up(host, self.boot, member, self.name, members, self._store, tarball, run)
 
     def _is_new(self, host: Host) -> bool:
@@ -124,6 +122,12 @@ class SshPlanned(SshSite):
         names = {h.name: h.facts.member_name for h in siblings if h.facts.member_name}
         name = node.member or member_name(node.name, names, set(names.values()))
         return widening.line_for(node, name)
+
+    def _tarball(self, tell: Tell) -> tuple[Path, str] | None:
+        """The release's file on this machine; None where the hosts fetch it or have it. Raises SiteError."""
+        if self.boot.release.source not in (Source.TARBALL, Source.URL):
+            return None
+        return installing.local_tarball(self.boot, self._fetched, tell)
 
     def _run_of(self, host: Host) -> Callable[..., Done]:
         """What runs commands with the rights needed: root for a unit, the account itself for a process."""

@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 from etcdtui.model.text import clean
+from etcdtui.sites.ssh.ssh_config import in_shell
 
 _ENDED = 0.5
 """Seconds in which a command that hung up is seen to end."""
@@ -27,13 +28,12 @@ class Piped:
     """
 
     def __init__(self, command: str) -> None:
-        shell = os.environ.get("SHELL") or "/bin/sh"
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the command
         self._sock, theirs = socket.socketpair()
         with theirs:
             # A group of its own: ^C at the terminal is not for it.
             self._process = subprocess.Popen(
-                [shell, "-c", f"exec {command}"],
+                in_shell(f"exec {command}"),
                 stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._said, start_new_session=True,
             )  # fmt: skip
         # It leaves no zombie behind, whenever it ends.

@@ -143,6 +143,11 @@ def _included(pattern: str, path: Path) -> str:
     return str((SYSTEM.parent if path.is_relative_to(SYSTEM.parent) else Path.home() / ".ssh") / pattern)
 
 
+def in_shell(command: str) -> list[str]:
+    """The argv that has the user's shell run a command, as ssh does."""
+    return [os.environ.get("SHELL") or "/bin/sh", "-c", command]
+
+
 def expand(text: str, *, host: str, name: str, port: int, user: str) -> str:
     """Replace ssh's %-tokens, ``~`` and ``${VARIABLES}`` in a path or command."""
     home = str(Path.home())

@@ -14,12 +14,11 @@ from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source
 from etcdtui.sites.founding import Sight
 from etcdtui.sites.ssh import installing, paper, preflight
 from etcdtui.sites.ssh.shell import Done, checked
+from etcdtui.sites.ssh.together import AT_ONCE
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
 
-AT_ONCE = 8
-"""Hosts that are looked at at one time."""
 LOOK_TIMEOUT = 60.0
 AGAIN = 10.0
 """Seconds that a connection lost in mid-look may take to come back."""
@@ -41,7 +40,7 @@ def survey(
 
     def one(pair: tuple[Host, MemberPlan]) -> preflight.Look | EtcdtuiError:
         host, member = pair
-        before = host.link.stood
+        before = host.link.reconnects
         try:
             try:
                 return _look(host, member, boot, run_of(host))

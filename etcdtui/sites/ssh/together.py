@@ -9,6 +9,11 @@ from etcdtui.errors import EtcdtuiError
 
 AT_ONCE = 8
 """Hosts that are worked on at one time."""
+STOP_TIMEOUT = 90.0
+"""Seconds for a process to end, as many as systemd gives one. etcd waits for its clients' streams and then
+for whoever is to lead next, 7 s each; where all end at once nobody takes over, on a busy host longer."""
+PATIENT_LOOK = 20.0
+"""Seconds for a look that a step on all hosts waits for, on one that is busy with the step before."""
 
 
 def together(jobs: Sequence[Callable[[], str]]) -> str:
