@@ -29,6 +29,8 @@ class Piped:
 
     def __init__(self, command: str) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the command
+        self._closed = self._by_us = False
+        self._closing = threading.Lock()
         self._sock, theirs = socket.socketpair()
         with theirs:
             # A group of its own: ^C at the terminal is not for it.
@@ -44,19 +46,36 @@ class Piped:
 
     def close(self) -> None:
         """End the command and what it has started; does not wait."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGTERM)
+        with self._closing:
+            if not self._closed:
+                self._by_us = self._process.returncode is None and not self._hung_up()
+            self._closed = True
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGTERM)
         with contextlib.suppress(OSError):
             # A reader in another thread is told.
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
 
+    def _hung_up(self) -> bool:
+        try:
+            return self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except (BlockingIOError, TimeoutError):
+            return False
+        except OSError:
+            return True
+
     def ended(self) -> str:
-        """How the command ended, with its last words; empty while it runs. Untrusted text, made harmless."""
+        """How the command ended, with its last words; empty while it runs and where `close` ended it.
+
+        Untrusted text, made harmless.
+        """
         try:
             code = self._process.wait(_ENDED)
         except subprocess.TimeoutExpired:
+            return ""
+        if self._by_us:
             return ""
         size = self._said.seek(0, os.SEEK_END)
         self._said.seek(max(0, size - 2000))

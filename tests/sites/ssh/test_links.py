@@ -19,6 +19,7 @@ from etcdtui.sites.asking import Asker, Nobody
 from etcdtui.sites.ssh.hop import Hop
 from etcdtui.sites.ssh.known_hosts import entries
 from etcdtui.sites.ssh.link import Link, Status
+from etcdtui.sites.ssh.proxy import Piped
 from etcdtui.sites.ssh.secrets import Secrets
 from etcdtui.sites.ssh.shell import Shell
 from tests.labs.hosts import slow
@@ -235,11 +236,23 @@ def test_a_proxy_command_is_run_as_ssh_runs_it_and_its_end_is_said(
         ("no-such-program", r"ProxyCommand ended \(exit code 127\).*not found"),
         ("sh -c 'echo it is forbidden >&2; exit 3'", r"ProxyCommand ended \(exit code 3\): it is forbidden"),
         ("sleep 60", "says nothing"),
+        # ssh itself does this: an end that the console asked for is nobody's reason.
+        ("""sh -c 'trap "echo Killed by signal 15. >&2; exit 255" TERM; sleep 60 & wait'""", "says nothing"),
     ):
         link = linked(replace(way, proxy_command=command, connect_timeout=1))
         with pytest.raises(SiteError, match=words):
             link.transport(10)
         close(link)
+
+
+def test_the_end_of_a_proxy_command_that_was_closed_is_no_reason() -> None:
+    for command, words in (("sleep 60", ""), ("exit 3", "its ProxyCommand ended (exit code 3)")):
+        piped = Piped(f"sh -c '{command}'")
+        if words:
+            assert piped.recv(1) == b""
+        piped.close()
+        piped.close()
+        assert piped.ended() == words
 
 
 def proxies() -> list[psutil.Process]:
