@@ -13,10 +13,12 @@ demo: $(DEMO)
 # Most tests wait for elections: three of them at a time keep two cores busy.
 JOBS ?= 3
 test: $(DEV) tools compiled
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not hosts and not kube"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not hosts and not kube and not long"
 
-# On real hosts under systemd and on a real Kubernetes: root, Debian 12 and some minutes to build them once.
+# What takes minutes, then on real hosts under systemd and on a real Kubernetes: root, Debian 12 and some minutes to
+# build them once.
 test-labs: $(DEV) tools compiled lab-hosts lab-kube
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "long and not hosts and not kube"
 	$(BIN)/python -m pytest -m hosts
 	$(BIN)/python -m pytest -m kube -n $(JOBS) --dist loadfile
 

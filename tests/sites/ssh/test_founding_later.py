@@ -91,6 +91,7 @@ def test_a_member_that_came_later_is_torn_down_with_the_others_or_nobody_is(stag
         assert not list((stage.root / "data").glob("m?"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_it_shrinks_and_grows_again_as_it_was_planned(stage: Stage) -> None:
     """A member is killed and started, then one gives its place up and takes it again, by the plan's ports."""
@@ -117,6 +118,7 @@ def test_it_shrinks_and_grows_again_as_it_was_planned(stage: Stage) -> None:
     assert stage.running() == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_further_host_is_set_up_as_the_bring_up_did(stage: Stage) -> None:
     """Certificates of the cluster's CA and a configuration of its own; a tear-down takes all of it away."""
