@@ -25,7 +25,7 @@ from tests.support.writer import Tally, Writer
 VERSIONS = ["3.5", "3.4"]
 
 OLD_LATER = [pytest.param(each, marks=pytest.mark.long if each == "3.4" else ()) for each in VERSIONS]
-"""Half a minute each: with 3.4 among the long tests. What differs between the two is tried in shorter ones."""
+"""Half a minute each: 3.4 is among the long ones. What differs between the two is tried in shorter ones."""
 
 
 def urls(site: LocalSite) -> tuple[str, ...]:
