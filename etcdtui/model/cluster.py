@@ -190,6 +190,8 @@ class Node:
     """What the service manager says in a column's few words; empty for no column."""
     facts: tuple[tuple[str, str], ...] = ()
     """Further titles and values for the details, untrusted text."""
+    cells: tuple[tuple[str, str], ...] = ()
+    """Titles and values that have a column of their own where there is room, untrusted text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,8 +170,10 @@ STATUS_COLUMNS: tuple[Column, ...] = (
 )
 """Every column the grid may have. `errors` also carries the reason of a dead row."""
 
+NODE = "node_"
+"""How the keys of the nodes' own columns begin."""
 NODE_COLUMN = Column(
-    "node_says",
+    f"{NODE}says",
     "node",
     9,
     lambda _, r: clean(r.node.brief) if r.node is not None and r.node.brief else "-",
@@ -179,6 +181,20 @@ NODE_COLUMN = Column(
     rank=2,
 )
 """What the service managers say, where they say more than that etcd runs."""
+WIDEST = 24
+"""Longest value of a node's own column, in characters: names of hosts may be whole domain names."""
+
+
+def _node_column(title: str) -> Column:
+    """The column of what the sites tell of their nodes under a title."""
+
+    def value(_: ClusterSnapshot, row: EndpointRow) -> Json:
+        return dict(row.node.cells).get(title) if row.node is not None else None
+
+    def text(snapshot: ClusterSnapshot, row: EndpointRow) -> str:
+        return clean(str(value(snapshot, row) or "-"), WIDEST)
+
+    return Column(f"{NODE}{title}", clean(title), 9, text, value, rank=2)
 
 
 def at_least(version: str, major: int, minor: int) -> bool:
@@ -193,13 +209,15 @@ def at_least(version: str, major: int, minor: int) -> bool:
 def status_columns(snapshot: ClusterSnapshot) -> tuple[Column, ...]:
     """etcdctl's ten columns, or its sixteen once a member is 3.6 or newer, plus the console's own.
 
-    What the service managers say has a column where they say anything.
+    What the service managers say has a column where they say anything, and what else the site tells of
+    its nodes beside etcd's.
     """
     newer = any(at_least(s.version, 3, 6) for s in snapshot.answers)
     columns = tuple(c for c in STATUS_COLUMNS if newer or not c.newer)
     if not any(node.brief for node in snapshot.nodes):
         return columns
-    return (*columns[:2], NODE_COLUMN, *columns[2:])
+    titles = dict.fromkeys(title for node in snapshot.nodes for title, _ in node.cells)
+    return (*columns[:2], NODE_COLUMN, *columns[2:], *map(_node_column, titles))
 
 
 def status_objects(snapshot: ClusterSnapshot) -> list[dict[str, Json]]:

@@ -32,8 +32,8 @@ SHRINKS = ("client_addrs", "peer_addrs", "name")
 """Columns that may be cut (with an ellipsis) when even rank 0 does not fit."""
 LEAST = 10
 """What a column that is cut keeps, in cells."""
-ORDER: Mapping[str, float] = {"raft_index": 0.5, "errors": 1.5}
-"""Finer ranks: a raft index and the reason of a dead row are worth more than their neighbours."""
+ORDER: Mapping[str, float] = {"node_says": 0.4, "raft_index": 0.5, "errors": 1.5}
+"""Finer ranks: what a node says, a raft index and the reason of a dead row are worth more than others."""
 GAPS = (3, 2)
 """Cells between two columns while there is room; otherwise 1."""
 

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from etcdtui.model.cluster import GLYPHS, ClusterSnapshot, EndpointRow, RunState, State
-from etcdtui.model.columns import MEMBER_TITLES, Column, errors_text, member_cells, status_columns
+from etcdtui.model.columns import (
+    MEMBER_TITLES,
+    NODE,
+    NODE_COLUMN,
+    Column,
+    errors_text,
+    member_cells,
+    status_columns,
+)
 from etcdtui.model.delta import Cell, Sheet
 from etcdtui.model.quorum import after_losing, budget, cannot_be_judged, is_healthy_voter, loss_sentence
 from etcdtui.model.text import clean, coarse_rtt, duration, plural
@@ -20,9 +28,11 @@ STATE_TONES = {
     State.UNKNOWN: "warn",
     State.NOT_PERMITTED: "warn",
 }
+TROUBLED = (RunState.FAILED, RunState.FROZEN, RunState.STOPPED)
+"""What a node may be and should not."""
 DOT = Span(" · ", "dim")
-SAID = frozenset({"errors", "is_leader", "is_learner", "rtt", "age", "node_says"})
-"""Columns that the detail says in its own words."""
+SAID = frozenset({"errors", "is_leader", "is_learner", "rtt", "age"})
+"""Columns that the detail says in its own words, beside the nodes' own."""
 
 
 class PlainColumn(NamedTuple):
@@ -50,6 +60,8 @@ def _status_tone(snapshot: ClusterSnapshot, row: EndpointRow, key: str, text: st
         return "warn"
     if key == "name":
         return "strong"
+    if key == NODE_COLUMN.key and row.node is not None and row.node.run_state in TROUBLED:
+        return "warn"
     if not row.reading.answered or key in ("id", "endpoint") or text in ("false", "-"):
         return "dim"
     status = row.reading.status
@@ -196,7 +208,7 @@ def _place(row: EndpointRow) -> Line:
     node = row.node
     if node is None:
         return (Span("no node known here", "dim"),)
-    bad = node.run_state in (RunState.FAILED, RunState.FROZEN, RunState.STOPPED)
+    bad = node.run_state in TROUBLED
     parts: list[Sequence[Span]] = [
         [Span(f"node {clean(node.name)} "), Span(node.run_state.value, "warn" if bad else "")]
     ]
@@ -217,7 +229,8 @@ def detail_lines(
     rest: list[Sequence[Span]] = []
     for column in hidden:
         text = column.text(snapshot, row)
-        if column.key not in SAID and text not in ("", "-"):
+        said = column.key in SAID or column.key.startswith(NODE)
+        if not said and text not in ("", "-"):
             rest.append([Span(f"{column.title} ", "dim"), Span(text)])
     known = row.member is not None or row.reading.status is not None
     first: Line = (_loss(snapshot, row),) if known else (Span(clean(row.name, 40), "strong"),)

@@ -16,6 +16,10 @@ MARGIN = 90.0
 """Seconds that a pod may be listed still when its grace is over: a busy kubelet takes more than a minute."""
 TRIES = 5
 """How often a patch is sent while the controller writes the status of the set in between."""
+UNHOOK = (
+    "take the preStop hook out of its template first: removeMemberOnContainerTermination in Bitnami's chart"
+)
+"""The way out where every pod removes its member when it ends."""
 LOOK = 0.2
 """Seconds between two looks while a pod is to go."""
 
@@ -110,12 +114,11 @@ class KubeActs(KubeBase):
 
     def _keeps_its_member(self, etcd: EtcdSet, node: str, doing: str) -> None:
         """Raise NodeError where the pod's own scripts would remove its member."""
-        ordinal, size = self.ordinal_of(node), etcd.initial_size
-        if etcd.scripted and size is not None and ordinal >= size:
-            raise NodeError(
-                f"{node}: its preStop script removes its member, as from ordinal {size} on: no {doing}",
-                f"scale to {ordinal}, which takes it out in good order",
-            )
+        ordinal, first = self.ordinal_of(node), etcd.moves_from
+        if first is not None and ordinal >= first:
+            since = f", as from ordinal {first} on" if first else ""
+            way = f"scale to {ordinal}, which takes it out in good order" if first else UNHOOK
+            raise NodeError(f"{node}: its preStop script removes its member{since}: no {doing}", way)
 
     def await_gone(self, node: str, timeout: float) -> None:
         """Wait until a pod is gone. Raises NodeError when it is still there after `timeout` seconds."""
@@ -194,10 +197,11 @@ class KubeActs(KubeBase):
     def _may_stop_all(self, picture: Picture) -> None:
         etcd = picture.etcd
         self.keeps_claims(etcd)
-        if etcd.scripted and etcd.initial_size is not None and etcd.replicas > etcd.initial_size:
+        first = etcd.moves_from
+        if first is not None and etcd.replicas > first:
             raise SiteError(
-                f"{etcd.name}: its scripts would remove the members from ordinal {etcd.initial_size} on",
-                f"scale to {etcd.initial_size} first",
+                f"{etcd.name}: its scripts would remove the members from ordinal {first} on",
+                f"scale to {first} first" if first else UNHOOK,
             )
 
     def describe_start_all(self) -> str:

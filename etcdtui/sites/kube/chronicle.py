@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from etcdtui.errors import SiteError
 from etcdtui.model.events import Event
 from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
+from etcdtui.sites.kube.api import Api
 from etcdtui.sites.kube.link import Link
+from etcdtui.sites.kube.picture import moment_of
 
 PACE = 2.0
 """Seconds between two readings at least."""
+PAGE, PAGES = 500, 10
+"""Events read at one time, and how often at most: a namespace with thousands is somebody else's."""
 AT_ONCE = 30
 """News told at one time at most: a namespace with a crash loop has hundreds."""
 
@@ -62,18 +65,18 @@ class Chronicle:
 
     def _ask(self, link: Link) -> None:
         try:
-            items = link.api.get(f"{link.core}/events", {"limit": 500})["items"]
+            items = list(_all(link.api, f"{link.core}/events"))
         except SiteError:
             return
-        found = [e for item in items if (e := self._event(item, link.name)) is not None]
+        found = [e for item in items if (e := self._event(item, link)) is not None]
         found.sort(key=lambda e: e.wall_time)
         with self._lock:
             self._news += found[-AT_ONCE:]
 
-    def _event(self, item: Mapping[str, Any], name: str) -> Event | None:
+    def _event(self, item: Mapping[str, Any], link: Link) -> Event | None:
         about = item.get("involvedObject") or {}
         subject = str(about.get("name", ""))
-        if about.get("kind") not in ("StatefulSet", "Pod", "PersistentVolumeClaim") or name not in subject:
+        if not link.owns(str(about.get("kind", "")), subject):
             return None
         uid, count = item["metadata"].get("uid", ""), item.get("count") or 1
         at = _when(item)
@@ -88,9 +91,17 @@ class Chronicle:
         return Event(at, "node", severity, clean(" ".join(text.split()), 240))
 
 
+def _all(api: Api, path: str) -> Iterator[Mapping[str, Any]]:
+    """The events of a namespace, which come in pages in no order of time. Raises ApiError."""
+    query: dict[str, str | int] = {"limit": PAGE}
+    for _ in range(PAGES):
+        found = api.get(path, query)
+        yield from found["items"]
+        query["continue"] = (found.get("metadata") or {}).get("continue") or ""
+        if not query["continue"]:
+            return
+
+
 def _when(item: Mapping[str, Any]) -> float:
     word = item.get("lastTimestamp") or item.get("eventTime") or item["metadata"].get("creationTimestamp")
-    try:
-        return datetime.fromisoformat(str(word).replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return 0.0
+    return moment_of(word) or 0.0

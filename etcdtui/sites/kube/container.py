@@ -48,3 +48,23 @@ def line_of(text: str, name: str) -> str:
     """A plain value of a configuration file; empty where it has none."""
     found = re.search(rf"^{name}:[ \t]*(\S+)[ \t]*$", text, re.MULTILINE)
     return found[1].strip("\"'") if found else ""
+
+
+def is_scripted(container: Json) -> bool:
+    """Whether a container changes the member list by itself, at its start or before its end."""
+    hooks = (hook(container, name) for name in ("postStart", "preStop"))
+    return changes_members(" ".join((*command_of(container), *hooks)))
+
+
+def hook(container: Json, name: str) -> str:
+    """The command line of a lifecycle hook; empty without."""
+    found = (container.get("lifecycle") or {}).get(name) or {}
+    return " ".join(str(word) for word in (found.get("exec") or {}).get("command") or ())
+
+
+def changes_members(text: str) -> bool:
+    """Whether a command line adds or removes members."""
+    if re.search(r"\bmember\b[^\n|;]*\b(add|remove)\b", text):
+        return True
+    # Bitnami's image keeps the same in a file of its own.
+    return "/opt/bitnami/scripts/etcd/prestop.sh" in text

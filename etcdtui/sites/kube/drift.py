@@ -8,25 +8,41 @@ from typing import Any
 
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.model.health import Finding, Severity
-from etcdtui.model.text import clean
-from etcdtui.sites.kube.picture import Picture
+from etcdtui.model.text import clean, duration
+from etcdtui.sites.kube.picture import Picture, moment_of
 from etcdtui.sites.kube.sets import pod_state
 
 CHECK = "drift"
 LOOPING = 3
 """Restarts after which a container that has failed again is said to loop."""
+PATIENCE = 60.0
+"""Seconds over its grace in which a busy kubelet may still say that a pod has ended."""
+LOST = "has already been bootstrapped"
+"""What etcd says in the end where the data of a member is gone."""
+REMOVED = "permanently removed from the cluster"
+"""... where it is that of a member which was removed."""
+FULL = "no space left on device"
+IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+SETTINGS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+"""Why a container waits, in Kubernetes' words."""
 
 
 def drift(
-    picture: Picture, snapshot: ClusterSnapshot, reasons: Mapping[str, str] = MappingProxyType({})
+    picture: Picture,
+    snapshot: ClusterSnapshot,
+    reasons: Mapping[str, str] = MappingProxyType({}),
+    *,
+    now: float = 0.0,
 ) -> tuple[Finding, ...]:
     """The mismatches, the most dangerous first; one line that says so when there is none.
 
     Args:
         reasons: by pod, what the log of one that fails says of that, or why one is not made.
+        now: Unix seconds.
     """
     found = [*_ghosts(picture, snapshot), *_strangers(picture, snapshot), *_loops(picture, reasons)]
-    found += [*_claims(picture), *_missing(picture, reasons), *_stale_claims(picture, snapshot)]
+    found += [*_stuck(picture, now), *_claims(picture), *_missing(picture, reasons)]
+    found += [*_stale_claims(picture, snapshot)]
     found += [*_stopped(picture, snapshot), *_outdated(picture), *_budgets(picture)]
     return tuple(found) or (Finding(CHECK, Severity.OK, "replicas, pods, claims and members agree"),)
 
@@ -80,7 +96,37 @@ def _loops(picture: Picture, reasons: Mapping[str, str]) -> Iterator[Finding]:
             if picture.etcd.scripted and size is not None and ordinal is not None and ordinal >= size:
                 yield _warning(f"{text}: scale to {ordinal}, which mends what its scripts left", "scale")
             else:
-                yield _warning(f"{text}: look at its log")
+                yield _mended(picture, name, text, why)
+
+
+def _mended(picture: Picture, name: str, text: str, why: str) -> Finding:
+    """The remedy that etcd's own last words ask for."""
+    ordinal = picture.etcd.ordinal(name)
+    if LOST in why:
+        return _warning(f"{text}: replace the member", "replace-member")
+    if REMOVED in why and ordinal == picture.etcd.replicas - 1:
+        return _warning(f"{text}: scale to {ordinal} and up again, which gives it a new volume", "scale")
+    if FULL in why:
+        return _warning(f"{text}: give its claim more room")
+    return _warning(f"{text}: look at its log")
+
+
+def _stuck(picture: Picture, now: float) -> Iterator[Finding]:
+    """Pods that Kubernetes cannot start, or cannot end."""
+    for name, pod in picture.pods.items():
+        state = pod_state(pod, picture.etcd.container)
+        reason, words = state.words.partition(":")[0], clean(state.words, 160)
+        if (ends := moment_of(pod["metadata"].get("deletionTimestamp"))) is not None:
+            if now - ends > PATIENCE:
+                where = clean(pod["spec"].get("nodeName") or "its machine", 80)
+                text = f"{name} should have ended {duration(now - ends)} ago, and {where} does not end it"
+                yield _warning(f"{text}: once that machine is off for certain, kill the pod", "kill-node")
+        elif "Unschedulable" in reason:
+            yield _warning(f"{name} has no place, {words}: free or add what it asks for")
+        elif reason in IMAGE:
+            yield _warning(f"{name} does not start, {words}: name an image that its machine can pull")
+        elif reason in SETTINGS:
+            yield _warning(f"{name} does not start, {words}: correct that in the StatefulSet's template")
 
 
 def _missing(picture: Picture, reasons: Mapping[str, str]) -> Iterator[Finding]:

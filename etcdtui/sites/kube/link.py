@@ -99,6 +99,10 @@ class Link:
                 raise SiteError(f"there is no StatefulSet {self.namespace}/{self.name} any more") from None
             raise
 
+    def owns(self, kind: str, name: str) -> bool:
+        """Whether an object belongs to what was last read."""
+        return self._last is not None and self._last[1].owns(kind, name)
+
     def look(self) -> Picture:
         """Everything, as far as it may be read; the last picture again while nothing has changed.
 

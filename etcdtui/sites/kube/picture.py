@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,17 @@ class Picture:
         there = [o for name in self.pods if (o := self.etcd.ordinal(name)) is not None]
         return tuple(range(max([self.etcd.size, *(o + 1 for o in there)])))
 
+    def owns(self, kind: str, name: str) -> bool:
+        """Whether an object is the set, one of its pods or claims, or a budget that covers them."""
+        if kind == "PodDisruptionBudget":
+            return name in (budget["metadata"]["name"] for budget in self.budgets or ())
+        if kind == "PersistentVolumeClaim":
+            pods = (name.removeprefix(f"{t}-") for t in self.etcd.claims if name.startswith(f"{t}-"))
+            return any(self.etcd.ordinal(pod) is not None for pod in pods)
+        if kind == "Pod":
+            return self.etcd.ordinal(name) is not None
+        return (kind, name) == (self.kind, self.etcd.name)
+
     def nodes(self, *, tls: bool) -> tuple[Node, ...]:
         """A node for every ordinal."""
         return tuple(self._node(self.etcd.pod(o), tls) for o in self.ordinals)
@@ -54,7 +66,9 @@ class Picture:
         if pod is None:
             why = "the StatefulSet is scaled below it" if self._below(name) else "no pod"
             facts = (("claim", claim),) if (claim := self._claims_of(name)) else ()
-            return replace(bare, run_state=RunState.STOPPED, detail=why, brief="no pod", facts=facts)
+            return replace(
+                bare, run_state=RunState.STOPPED, detail=why, brief="no pod", facts=facts, cells=facts
+            )
         state = pod_state(pod, self.etcd.container)
         return replace(
             bare,
@@ -64,6 +78,7 @@ class Picture:
             restarts=state.restarts,
             brief=_brief(state),
             facts=self._facts(name, pod, state),
+            cells=self._cells(name, pod, state),
         )
 
     def _peer_urls(self, name: str) -> tuple[str, ...]:
@@ -107,6 +122,16 @@ class Picture:
         )
         return tuple((title, value) for title, value in rows if value)
 
+    def _cells(self, name: str, pod: Json, state: PodState) -> tuple[tuple[str, str], ...]:
+        """What stands beside etcd's own columns."""
+        last = f" ({state.last_exit})" if state.last_exit else ""
+        return (
+            ("restarts", f"{state.restarts}{last}"),
+            ("pod age", _age(pod).removesuffix(" old")),
+            ("claim", self._claims_of(name)),
+            ("Kubernetes node", pod["spec"].get("nodeName") or ""),
+        )
+
     def _claims_of(self, name: str) -> str:
         if self.claims is None:
             return ""
@@ -138,6 +163,8 @@ class Picture:
         """The whole in a few words."""
         e = self.etcd
         text = f"{e.namespace}/{e.name} {e.ready}/{e.replicas} ready"
+        if e.updated != e.replicas:
+            text += f", {e.updated} updated"
         if self.budgets:
             allowed = min((b.get("status") or {}).get("disruptionsAllowed", 0) for b in self.budgets)
             text += f", PDB allows {allowed}"
@@ -145,17 +172,26 @@ class Picture:
 
 
 def _brief(state: PodState) -> str:
-    words = "ready" if state.ready else state.words.partition(":")[0].partition(",")[0]
+    """Such as ``ready``, ``not ready``, ``terminating`` or ``CrashLoopBackOff ↻3``."""
+    words = " ".join(re.split(r"[:,(]", state.words, maxsplit=1)[0].split()[:2])
+    if words == "Running":
+        words = "ready" if state.ready else "not ready"
     return f"{words} ↻{state.restarts}" if state.restarts else words
+
+
+def moment_of(word: object) -> float | None:
+    """The Unix seconds of one of Kubernetes' timestamps; None for anything else."""
+    try:
+        return datetime.fromisoformat(str(word).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
 
 
 def _age(pod: Json) -> str:
     """How long a pod is there, in one unit, so that it rests."""
-    try:
-        born = datetime.fromisoformat(str(pod["metadata"].get("creationTimestamp")).replace("Z", "+00:00"))
-    except ValueError:
+    if (born := moment_of(pod["metadata"].get("creationTimestamp"))) is None:
         return ""
-    seconds = int(time.time() - born.timestamp())
+    seconds = int(time.time() - born)
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size}{unit} old"

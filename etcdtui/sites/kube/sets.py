@@ -9,7 +9,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from etcdtui.model.cluster import RunState
-from etcdtui.sites.kube.container import POD, command_of, environment, options, with_pod_name
+from etcdtui.sites.kube.container import (
+    POD,
+    changes_members,
+    command_of,
+    environment,
+    hook,
+    is_scripted,
+    options,
+    with_pod_name,
+)
 
 CLIENT, PEER = 2379, 2380
 STOPPED_FROM = "etcdtui/stopped-from"
@@ -44,6 +53,8 @@ class EtcdSet:
     """Whether its pods add and remove their own members by scripts."""
     initial_size: int | None
     """From which ordinal on its scripts do so; None when nothing tells."""
+    leaves_at_end: bool
+    """Whether its preStop hook removes the member of a pod that ends."""
     config_map: str
     """The ConfigMap that holds a file for every pod, empty for none."""
     config_file: str
@@ -65,6 +76,13 @@ class EtcdSet:
     def size(self) -> int:
         """How many nodes it has, those included that were stopped."""
         return max(self.replicas, self.stopped_from or 0)
+
+    @property
+    def moves_from(self) -> int | None:
+        """From which ordinal on a pod that is deleted changes the member list; None where none does."""
+        if not self.scripted:
+            return None
+        return self.initial_size if self.initial_size is not None or not self.leaves_at_end else 0
 
     def pod(self, ordinal: int) -> str:
         """Name of the pod with that ordinal."""
@@ -115,6 +133,7 @@ def read_set(data: Json) -> EtcdSet:
         tls=_speaks_tls(words, container),
         scripted=is_scripted(container),
         initial_size=_initial_size(container),
+        leaves_at_end=changes_members(hook(container, "preStop")),
         config_map=config_map,
         config_file=config_file,
         claims=tuple(c["metadata"]["name"] for c in spec.get("volumeClaimTemplates") or ()),
@@ -188,19 +207,6 @@ def _speaks_tls(words: str, container: Json) -> bool:
     urls = f"{own.get('ETCD_ADVERTISE_CLIENT_URLS', '')} {own.get('ETCD_LISTEN_CLIENT_URLS', '')}"
     flags = re.findall(r"--(?:advertise|listen)-client-urls[= ]+(\S+)", words)
     return "https://" in urls or any("https://" in flag for flag in flags)
-
-
-def is_scripted(container: Json) -> bool:
-    """Whether a container changes the member list by itself, at its start or before its end."""
-    hooks = container.get("lifecycle") or {}
-    scripts = [*command_of(container)]
-    for hook in ("postStart", "preStop"):
-        scripts += [str(w) for w in ((hooks.get(hook) or {}).get("exec") or {}).get("command") or ()]
-    text = " ".join(scripts)
-    if re.search(r"\bmember\b[^\n|;]*\b(add|remove)\b", text):
-        return True
-    # Bitnami's image keeps the same in a file of its own.
-    return "/opt/bitnami/scripts/etcd/prestop.sh" in text
 
 
 def _initial_size(container: Json) -> int | None:

@@ -225,7 +225,8 @@ class KubeSite(KubeRestores, KubeReading):
             return ()
         absent = [name for name in self._names(picture.ordinals) if name not in picture.pods]
         reasons = {node: why for node, (_, why) in self.failures.items()}
-        return drift(picture, snapshot, {**reasons, **{n: self.chronicle.not_made(n) for n in absent}})
+        reasons |= {name: self.chronicle.not_made(name) for name in absent}
+        return drift(picture, snapshot, reasons, now=time.time())
 
     def examine(self, read_only: bool) -> tuple[Finding, ...]:
         """The rights that are used, each granted or not; whether volumes can be worked on."""

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from etcdtui.errors import NodeError
+from etcdtui.errors import NodeError, SiteError
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.sites.kube.acts import KubeActs
+from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.picture import Picture, covers
 from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
+from etcdtui.sites.kube.site import KubeSite
 from tests.support.kube import MANIFESTS
 
 
@@ -32,6 +34,28 @@ def test_self_managing_set_is_recognised_with_the_ordinal_its_scripts_begin_at()
     assert found.host("etcd-3") == "etcd-3.etcd.shop.svc.cluster.local"
     assert found.claim_names("etcd-3") == ("datadir-etcd-3",)
     assert found.config_map == ""
+
+
+def test_a_pod_whose_hook_removes_its_member_is_neither_restarted_nor_stopped() -> None:
+    """Without a size from which on it does so, as in Bitnami's charts, every one does."""
+    found = manifest("self-managed")
+    assert read_set(found).moves_from == 3
+    container = found["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = []
+    assert read_set(found).moves_from == 0
+    container["command"], hook = ["/opt/bitnami/scripts/etcd/run.sh"], container.pop("lifecycle")
+    assert (read_set(found).scripted, read_set(found).moves_from) == (False, None)
+    hook["preStop"]["exec"]["command"] = ["/opt/bitnami/scripts/etcd/prestop.sh"]
+    container["lifecycle"] = hook
+    site = KubeSite("test", Where())
+    site._picture = Picture(read_set(found), {"etcd-0": pod()})
+    assert "its preStop script removes its member: no stopping" in site.why_not_stop("etcd-2")
+    way = "take the preStop hook out of its template first"
+    with pytest.raises(SiteError, match=way):
+        site.describe_restart("etcd-0")
+    with pytest.raises(SiteError, match=way):
+        site.describe_stop_all()
+    site.close()
 
 
 def test_set_with_a_file_for_every_pod_is_recognised() -> None:
@@ -89,6 +113,8 @@ def pod(name: str = "etcd-0", **status: Any) -> dict[str, Any]:
     }
 
 
+WAITING: dict[str, str] = {}
+UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"}
 READY = [{"type": "Ready", "status": "True"}]
 
 
@@ -192,6 +218,90 @@ def test_a_claim_that_is_not_as_its_pod_needs_it_is_told(claim: dict[str, Any] |
     claims = {**(found.claims or {}), **({"datadir-etcd-1": claim} if claim is not None else {})}
     (text,) = drifts(replace(found, claims=claims), [member(i) for i in range(3)])
     assert said in text
+
+
+@pytest.mark.parametrize(
+    ("made", "why", "said"),
+    [
+        (WAITING | {"reason": "ImagePullBackOff", "message": "Back-off x:1"}, "", "name an image"),
+        (
+            WAITING | {"reason": "CreateContainerConfigError", "message": "no Secret"},
+            "",
+            "in the StatefulSet",
+        ),
+        (
+            WAITING | {"reason": "CrashLoopBackOff"},
+            "member 2 has already been bootstrapped",
+            "replace the member (replace-member)",
+        ),
+        (WAITING | {"reason": "CrashLoopBackOff"}, "write: no space left on device", "more room"),
+        (
+            WAITING | {"reason": "CrashLoopBackOff"},
+            "the member has been permanently removed from the cluster",
+            "scale to 2 and up again",
+        ),
+    ],
+)
+def test_what_keeps_a_pod_from_starting_has_its_remedy(made: dict[str, str], why: str, said: str) -> None:
+    claims, members = [f"datadir-etcd-{i}" for i in range(3)], [member(i) for i in range(3)]
+    restarts = 3 if why else 0
+    broken = pod("etcd-2", container={"restartCount": restarts, "state": {"waiting": made}})
+    found = picture(3, [pod("etcd-0"), pod("etcd-1"), broken], claims)
+    shot = ClusterSnapshot("t", members=tuple(members), members_known=True)
+    (finding,) = drift(found, shot, {"etcd-2": why})
+    remedy = f" ({finding.remedy})" if finding.remedy else ""
+    assert finding.message.startswith("etcd-2 ") and said in finding.message + remedy, finding
+
+
+def test_a_pod_without_a_place_and_one_that_does_not_end_are_told() -> None:
+    claims, members = [f"datadir-etcd-{i}" for i in range(3)], [member(i) for i in range(3)]
+    homeless = pod("etcd-1", phase="Pending", containerStatuses=[], conditions=[UNSCHEDULED])
+    found = picture(3, [pod("etcd-0"), homeless, pod("etcd-2", deleted=True)], claims)
+    shot = ClusterSnapshot("t", members=tuple(members), members_known=True)
+    ended = 1704067200.0
+    (only,) = drift(found, shot, now=ended + 30)
+    assert only.message.startswith("etcd-1 has no place, Pending (Unschedulable: ")
+    _, hung = drift(found, shot, now=ended + 600)
+    assert hung.message.startswith("etcd-2 should have ended 10m00s ago") and hung.remedy == "kill-node"
+
+
+def test_a_pod_in_a_columns_few_words() -> None:
+    crashing = {"restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    crashing |= {"lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+    pods = [
+        pod(conditions=READY),
+        pod("etcd-1"),
+        pod("etcd-2", deleted=True, conditions=READY),
+        pod("etcd-3", phase="Pending", containerStatuses=[], conditions=[UNSCHEDULED]),
+        pod("etcd-4", container=crashing),
+    ]
+    bound = {"datadir-etcd-4": {"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}}
+    found = replace(picture(5, pods, []), claims=bound)
+    nodes = found.nodes(tls=False)
+    briefs = ["ready", "not ready", "terminating", "Pending", "CrashLoopBackOff ↻3"]
+    assert [node.brief for node in nodes] == briefs
+    cells = dict(nodes[4].cells)
+    assert (cells["restarts"], cells["claim"]) == ("3 (OOMKilled 137)", "datadir-etcd-4 1Gi")
+    assert found.note() == "shop/etcd 0/5 ready, 0 updated, PDB allows 0"
+
+
+def test_events_are_those_of_the_set_and_what_belongs_to_it() -> None:
+    found = picture(3, [pod()], [])
+    ours = [
+        ("Pod", "etcd-0"),
+        ("Pod", "etcd-4"),
+        ("StatefulSet", "etcd"),
+        ("PodDisruptionBudget", "etcd-pdb"),
+    ]
+    ours += [("PersistentVolumeClaim", "datadir-etcd-1")]
+    others = [
+        ("Pod", "etcd-backup-7"),
+        ("Pod", "my-etcd-0"),
+        ("StatefulSet", "my-etcd"),
+        ("Deployment", "etcd"),
+    ]
+    others += [("PersistentVolumeClaim", "old-etcd-1"), ("PersistentVolumeClaim", "datadir-my-etcd-1")]
+    assert [found.owns(*one) for one in (*ours, *others)] == [True] * len(ours) + [False] * len(others)
 
 
 def test_a_pod_that_is_not_made_and_pods_of_an_older_template_are_told() -> None:
