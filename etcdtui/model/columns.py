@@ -77,6 +77,11 @@ def _age_text(snapshot: ClusterSnapshot, row: EndpointRow) -> str:
     return "" if seconds <= 2 * snapshot.refresh else duration(seconds)
 
 
+def _address(endpoint: str) -> str:
+    """Host and port; the tail that all names inside a Kubernetes have tells nothing."""
+    return clean(endpoint.split("://")[-1]).replace(".svc.cluster.local:", ":")
+
+
 def _id(_: ClusterSnapshot, row: EndpointRow) -> str:
     return f"{row.member_id:x}" if row.member_id is not None else "-"
 
@@ -98,7 +103,7 @@ STATUS_COLUMNS: tuple[Column, ...] = (
         "endpoint",
         "endpoint",
         21,
-        lambda _, r: clean(r.endpoint.split("://")[-1]) or "-",
+        lambda _, r: _address(r.endpoint) or "-",
         lambda _, r: r.endpoint or None,
         rank=1,
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,30 @@ def test_more_room_never_shows_fewer_columns() -> None:
     counts = [len(fit(COLUMNS, TEXTS, width)) for width in range(80, 300)]
     assert counts[-1] == len(COLUMNS)
     assert counts[0] >= 8
+
+
+def test_what_a_pod_says_stands_before_its_long_address() -> None:
+    """At 80 cells how it is, in wide terminals all that Kubernetes tells."""
+    shot = snapshot([_Ep("etcd-0"), _Ep("etcd-1")])
+    cells = (("restarts", "3 (OOMKilled 137)"), ("pod age", "3d"), ("claim", "data-etcd-0 1Gi"))
+    rows = [
+        replace(
+            row,
+            endpoint=f"http://{row.name}.etcd.etcd.svc.cluster.local:2379",
+            node=replace(row.node, brief="CrashLoopBackOff ↻3", cells=cells),
+        )
+        for row in shot.rows
+        if row.node
+    ]
+    nodes = tuple(row.node for row in rows if row.node)
+    columns, sheet = status_sheet(replace(shot, rows=tuple(rows), nodes=nodes))
+    texts = {key: [cells[i].text for _, cells in sheet.rows] for i, key in enumerate(sheet.columns)}
+    for width, more in ((80, set()), (200, {"endpoint", "node_restarts", "node_claim"})):
+        keys = {s.key for s in fit(columns, texts, width)}
+        assert {"node_says", "id", "raft_term"} | more <= keys
+    assert (
+        dict(zip(sheet.columns, sheet.rows[1][1], strict=True))["node_restarts"].text == "3 (OOMKilled 137)"
+    )
 
 
 def test_long_names_give_way_before_columns_do() -> None:
