@@ -87,4 +87,4 @@ class Panel(ModalScreen[T]):
 
     def action_line(self, by: int) -> None:
         """Scroll the text."""
-        self.query_one("#panel-scroll").scroll_relative(y=by, animate=False)
+        self.query_one("#panel-scroll").scroll_relative(y=by, animate=False, immediate=True)
