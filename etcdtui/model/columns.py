@@ -24,7 +24,7 @@ class Column:
     width: int
     text: Callable[[ClusterSnapshot, EndpointRow], str]
     value: Callable[[ClusterSnapshot, EndpointRow], Json]
-    rank: int = 0
+    rank: float = 0
     """0 is always shown; higher ranks go first when the terminal is narrow."""
     right: bool = False
     newer: bool = False
@@ -199,7 +199,7 @@ def _node_column(title: str) -> Column:
     def text(snapshot: ClusterSnapshot, row: EndpointRow) -> str:
         return clean(str(value(snapshot, row) or "-"), WIDEST)
 
-    return Column(f"{NODE}{title}", clean(title), 9, text, value, rank=2)
+    return Column(f"{NODE}{title}", clean(title), 9, text, value, rank=2.5)
 
 
 def at_least(version: str, major: int, minor: int) -> bool:

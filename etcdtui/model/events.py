@@ -45,8 +45,10 @@ def _leader(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> Event | N
     if new.leader_id == old.leader_id:
         return None
     if new.leader_id is None:
-        text = f"no leader: {clean(old.label(old.leader_id))} was leading in term {old.raft_term or '?'}"
-        return Event(now, "leader", Severity.CRITICAL, text)
+        text = f"{clean(old.label(old.leader_id))} was leading in term {old.raft_term or '?'}"
+        if budget(new).in_doubt:
+            return Event(now, "leader", Severity.WARNING, f"who leads cannot be told from here: {text}")
+        return Event(now, "leader", Severity.CRITICAL, f"no leader: {text}")
     text = f"{clean(new.label(new.leader_id))} leads in term {new.raft_term}"
     if old.leader_id is not None:
         text += f" (before: {clean(old.label(old.leader_id))} in term {old.raft_term})"
@@ -121,10 +123,14 @@ def _nodes(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> list[Event
 
 def _quorum(now: float, old: ClusterSnapshot, new: ClusterSnapshot) -> Event | None:
     before, after = budget(old), budget(new)
-    if not before.known or not after.known or before.has_quorum == after.has_quorum:
+    same = (before.has_quorum, before.in_doubt) == (after.has_quorum, after.in_doubt)
+    if not before.known or not after.known or same:
         return None
     if after.has_quorum:
-        return Event(now, "quorum", Severity.OK, f"quorum is back: {after.sentence()}")
+        how = "seen again" if before.in_doubt else "back"
+        return Event(now, "quorum", Severity.OK, f"quorum is {how}: {after.sentence()}")
+    if after.in_doubt:
+        return Event(now, "quorum", Severity.WARNING, f"quorum not known: {after.sentence()}")
     return Event(
         now, "quorum", Severity.CRITICAL, f"quorum lost: {after.healthy} of {after.voters} voters healthy"
     )
@@ -135,10 +141,18 @@ def between(old: ClusterSnapshot, new: ClusterSnapshot) -> tuple[Event, ...]:
     now = new.wall_time
     events: list[Event] = list(_nodes(now, old, new))
     before = {row.key: row for row in old.rows} | {row.endpoint: row for row in old.rows if row.endpoint}
+    alike: dict[str, list[str]] = {}
     for row in new.rows:
         was = before.get(row.key) or before.get(row.endpoint)
-        if was is not None and (event := _reachability(now, was, row)):
+        if was is not None and was.reading.answered and row.state is State.UNKNOWN:
+            alike.setdefault(clean(row.reading.reason), []).append(clean(row.name))
+        elif was is not None and (event := _reachability(now, was, row)):
             events.append(event)
+    # A way that is lost is lost to many: one sentence for all of them.
+    events += [
+        Event(now, "down", Severity.WARNING, f"{', '.join(names)} unknown: {reason}")
+        for reason, names in alike.items()
+    ]
     events += [e for e in (_leader(now, old, new), _quorum(now, old, new)) if e is not None]
     return (*events, *_members(now, old, new), *_alarms(now, old, new))
 

@@ -124,10 +124,14 @@ def loss_sentence(snapshot: ClusterSnapshot, row: EndpointRow) -> str:
     if not before.known:
         return f"losing {name}: the member list is not known, so its cost cannot be told"
     if not is_healthy_voter(snapshot, row):
+        if cannot_be_judged(row):
+            return f"how {name} is cannot be judged from here"
         if before.has_quorum:
             return f"{name} is already out; the cluster works on {before.healthy} of {before.voters}"
         return f"{name} is out, and bringing it back is what restores quorum"
     if not after.has_quorum:
+        if before.in_doubt:
+            return f"whether there is a quorum cannot be judged from here; nor what losing {name} costs"
         if not before.has_quorum:
             return f"there is no quorum; losing {name} leaves {after.healthy} of {after.voters}"
         left = f"{after.healthy} of {after.voters} would remain, {after.quorum} needed"

@@ -26,6 +26,7 @@ from etcdtui.runtime.readings import (
     answered,
     before_3_4,
     current_revision,
+    lapsed,
     lost,
     unsettled,
     wanted_urls,
@@ -306,11 +307,13 @@ class Poller:
                     self._match_lanes()
 
     def _look_closer(self, status: EndpointStatus) -> None:
-        """Read the member list when something was applied since it was read."""
+        """Read the member list when something was applied since it was read, or when that failed."""
         applied = status.raft_applied_index if status.raft_applied_index is not None else status.raft_index
         with self._cv:
             seen = (status.raft_term, applied)
-            if seen > self._applied or (not self._known.members_known and not self._side["members"].busy):
+            old = lapsed(self._known.members_error) and time.monotonic() - self._side_read >= self.refresh
+            lacking = old or not self._known.members_known
+            if seen > self._applied or (lacking and not self._side["members"].busy):
                 self._applied = max(seen, self._applied)
                 self._wake_side(time.monotonic())
 

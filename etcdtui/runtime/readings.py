@@ -55,6 +55,11 @@ def lost(previous: Reading, error: EtcdtuiError, ended: float) -> Reading:
     return replace(previous, outcome=outcome, reason=reason, rtt=None, read_at=ended, answering_since=None)
 
 
+def lapsed(error: str) -> bool:
+    """Whether what could not be read may be read again soon: nobody refused it."""
+    return bool(error) and not error.startswith("not permitted")
+
+
 def wanted_urls(
     seeds: Iterable[str], members: Iterable[Member], readings: Mapping[str, Reading]
 ) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ LEAST = 10
 """What a column that is cut keeps, in cells."""
 ORDER: Mapping[str, float] = {"node_says": 0.4, "raft_index": 0.5, "errors": 1.5}
 """Finer ranks: what a node says, a raft index and the reason of a dead row are worth more than others."""
+WORTH, REASON = 2, 32
+"""Columns of higher ranks than the first leave so many cells to a reason."""
 GAPS = (3, 2)
 """Cells between two columns while there is room; otherwise 1."""
 
@@ -90,6 +92,11 @@ def fit(
     left = room + 1
     for column in sorted(columns, key=lambda c: ORDER.get(c.key, c.rank)):
         want = wants[column.key]
+        if column.rank > WORTH and given.get("errors") == LEAST:
+            # A reason is worth more than what comes now.
+            more = min(left, REASON, wants["errors"]) - LEAST
+            given["errors"] += max(0, more)
+            left -= max(0, more)
         if column.key == "errors":
             want = min(want, LEAST) if any(texts[column.key]) else LEAST
         if want + 1 <= left or column.rank == 0:

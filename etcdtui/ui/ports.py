@@ -174,7 +174,7 @@ class ColumnInfo(Protocol):
         ...
 
     @property
-    def rank(self) -> int:
+    def rank(self) -> float:
         """0 is always shown; higher ranks give way first."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from etcdtui.model.cluster import GLYPHS, ClusterSnapshot, EndpointRow, RunState, State
@@ -18,7 +18,7 @@ from etcdtui.model.columns import (
 from etcdtui.model.delta import Cell, Sheet
 from etcdtui.model.quorum import after_losing, budget, cannot_be_judged, is_healthy_voter, loss_sentence
 from etcdtui.model.text import clean, coarse_rtt, duration, plural
-from etcdtui.ui.spans import Line, Span, joined, spread, wrapped
+from etcdtui.ui.spans import Line, Span, joined, spread, width_of, without_middle, wrapped
 
 STATE_TONES = {
     State.LEADER: "leader",
@@ -175,11 +175,26 @@ def header_lines(snapshot: ClusterSnapshot, read_only: bool, width: int) -> tupl
     if snapshot.paused:
         badges[-1:] = [Span(" "), Span(" PAUSED ", "caution")]
     now, troubles = (Span(" "), *_budget(snapshot)), _troubles(snapshot)
-    note = Span(f"{clean(snapshot.site_note, 60)} ", "dim")
-    # What the site says of itself must not cost a word of the budget.
-    if snapshot.site_note and not troubles and sum(len(s.text) for s in (*now, note)) < width:
-        troubles = (note,)
+    used = width_of(now)
+    if troubles and not snapshot.alarms:
+        # How many voters live is worth more than the whole of a sentence.
+        room = max(width - used - 1, width * 3 // 5)
+        troubles = tuple(span._replace(text=without_middle(span.text, room)) for span in troubles)
+    elif not troubles:
+        # What the site says of itself must not cost a word of the budget.
+        notes = (Span(f"{text} ", "dim") for text in _notes(clean(snapshot.site_note, 60)))
+        troubles = next(((note,) for note in notes if used + width_of((note,)) < width), ())
     return (spread(_identity(snapshot), badges, width), spread(now, troubles, width))
+
+
+def _notes(text: str) -> Iterator[str]:
+    """A site's note, and what is left of it where there is less room: without its name, and its end."""
+    if text:
+        yield text
+    name, _, rest = text.partition(" ")
+    if "/" in name and rest:
+        yield rest
+        yield rest.partition(",")[0]
 
 
 def _loss(snapshot: ClusterSnapshot, row: EndpointRow) -> Span:

@@ -47,6 +47,17 @@ def fitted(line: Sequence[Span], width: int) -> Line:
     return tuple(out)
 
 
+def without_middle(text: str, width: int) -> str:
+    """A text of at most `width` cells, cut before its last colon if what stands behind it is short enough.
+
+    Errors begin with where and end with why; addresses stand in between.
+    """
+    head, colon, why = text.rpartition(": ")
+    if cell_len(text) <= width or cell_len(colon + why) > width // 2:
+        return cut(text, width)
+    return cut(head, width - cell_len(colon + why)) + colon + why
+
+
 def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
     """`left` at the left edge and `right` at the right one; the left gives way."""
     right = fitted(right, width)

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
-from etcdtui.model.cluster import Alarm, Reading, RunState
+from etcdtui.model.cluster import Alarm, Reading, RunState, State
 from etcdtui.model.events import between, opening
 from etcdtui.model.health import Severity
+from etcdtui.model.quorum import loss_sentence
 from tests.model.build import down, member, node, snapshot, up
 
 
@@ -31,6 +32,22 @@ def test_quorum_lost_and_back() -> None:
     assert "quorum lost: 0 of 3 voters healthy" in texts(two, one)
     assert any(t.startswith("quorum is back: 2 of 3") for t in texts(one, two))
     assert any(t.startswith("no leader: n1 was leading in term 2") for t in texts(two, one))
+
+
+def test_a_lost_way_is_told_once_and_takes_no_quorum() -> None:
+    well = snapshot([up(1), up(2), up(3)])
+    gone = [replace(down(n, "API server: no answer in time"), outcome=State.UNKNOWN) for n in (1, 2, 3)]
+    blind = snapshot(gone)
+    assert texts(well, blind) == [
+        "n1, n2, n3 unknown: API server: no answer in time",
+        "who leads cannot be told from here: n1 was leading in term 2",
+        "quorum not known: 0 of 3 voters healthy, quorum 2: 3 cannot be judged from here",
+    ]
+    assert {e.severity for e in between(well, blind)} == {Severity.WARNING}
+    assert loss_sentence(blind, blind.rows[0]) == "how n1 is cannot be judged from here"
+    assert any(t.startswith("quorum is seen again: 3 of 3") for t in texts(blind, well))
+    dead = snapshot([down(1), down(2), gone[2]])
+    assert "quorum lost: 0 of 3 voters healthy" in texts(blind, dead)
 
 
 def test_an_endpoint_that_was_never_read_does_not_come_back() -> None:

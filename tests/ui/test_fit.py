@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from etcdtui.model.cluster import State
 from etcdtui.ui.fit import fit, title_lines, title_width
-from etcdtui.ui.render import MEMBER_COLUMNS, status_sheet
+from etcdtui.ui.render import MEMBER_COLUMNS, header_lines, status_sheet
 from etcdtui.ui.spans import Span, cut, fitted, spread, width_of, wrapped
 from etcdtui.ui.widgets.lines import difference
 from tests.ui.scripted import Ep as _Ep
@@ -57,6 +59,26 @@ def test_what_a_pod_says_stands_before_its_long_address() -> None:
     assert (
         dict(zip(sheet.columns, sheet.rows[1][1], strict=True))["node_restarts"].text == "3 (OOMKilled 137)"
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "said", "end"),
+    [
+        (120, {"site_note": "shop/etcd 3/3 ready, PDB allows 1"}, "  shop/etcd 3/3 ready, PDB allows 1"),
+        (88, {"site_note": "shop/etcd 3/3 ready, PDB allows 1"}, "  3/3 ready, PDB allows 1"),
+        (80, {"site_note": "shop/etcd 3/3 ready, PDB allows 1"}, "  3/3 ready"),
+        (
+            80,
+            {"site_error": "API server https://10.0.0.1:6443 (context prod): not authenticated"},
+            " nodes: API server https://1…: not authenticated",
+        ),
+    ],
+)
+def test_how_many_voters_live_is_never_pushed_out(width: int, said: dict[str, Any], end: str) -> None:
+    eps = [_Ep("etcd-0", State.LEADER), _Ep("etcd-1"), _Ep("etcd-2")]
+    _, line = header_lines(snapshot(eps, **said), False, width)
+    text = "".join(span.text for span in line).rstrip()
+    assert text.startswith(" ● ● ● 3 of 3 voters healthy") and text.endswith(end), text
 
 
 def test_long_names_give_way_before_columns_do() -> None:
