@@ -19,7 +19,7 @@ from etcdtui.ui.widgets.logview import LogView
 
 DRAW = 0.2
 """Seconds between two looks at what has come: the pace of the log is not that of the screen."""
-HINT = "f filter · / search, n N · t from a time · space follow · j k h l · Esc close"
+HINT = "f filter · / n N search · t time · space follow · Esc close · j k h l"
 _PLACEHOLDERS = {
     "filter": "show only lines with these words",
     "search": "search upwards",
@@ -105,7 +105,8 @@ class LogScreen(ModalScreen[None]):
         words = [f"{shown} of {kept} lines" if self._filter else f"{kept} lines"]
         words += [f"filter: {clean(self._filter, 30)}"] if self._filter else []
         words += [f"from {self._feed.moment}"] if self._feed.moment else []
-        words += ["following" if view.following else "standing still"]
+        if not self._feed.error:
+            words += ["following" if view.following else "standing still"]
         name = f"{self._node}, the run before" if self._feed.previous else self._node
         spans = [Span(f"log of {name}  ", "title"), Span(" · ".join(words), "dim")]
         if self._feed.error:
