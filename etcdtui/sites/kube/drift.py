@@ -17,8 +17,8 @@ LOOPING = 3
 """Restarts after which a container that has failed again is said to loop."""
 PATIENCE = 60.0
 """Seconds over its grace in which a busy kubelet may still say that a pod has ended."""
-LOST = "has already been bootstrapped"
-"""What etcd says in the end where the data of a member is gone."""
+LOST = ("has already been bootstrapped", "Was the raft log corrupted, truncated, or lost?")
+"""What etcd says in the end where the data of a member is gone; the second where it joined a cluster."""
 REMOVED = "permanently removed from the cluster"
 """... where it is that of a member which was removed."""
 FULL = "no space left on device"
@@ -102,7 +102,7 @@ def _loops(picture: Picture, reasons: Mapping[str, str]) -> Iterator[Finding]:
 def _mended(picture: Picture, name: str, text: str, why: str) -> Finding:
     """The remedy that etcd's own last words ask for."""
     ordinal = picture.etcd.ordinal(name)
-    if LOST in why:
+    if any(words in why for words in LOST):
         return _warning(f"{text}: replace the member", "replace-member")
     if REMOVED in why and ordinal == picture.etcd.replicas - 1:
         return _warning(f"{text}: scale to {ordinal} and up again, which gives it a new volume", "scale")

@@ -234,6 +234,11 @@ def test_a_claim_that_is_not_as_its_pod_needs_it_is_told(claim: dict[str, Any] |
             "member 2 has already been bootstrapped",
             "replace the member (replace-member)",
         ),
+        (
+            WAITING | {"reason": "CrashLoopBackOff"},
+            "tocommit(23) is out of range [lastIndex(0)]. Was the raft log corrupted, truncated, or lost?",
+            "replace the member (replace-member)",
+        ),
         (WAITING | {"reason": "CrashLoopBackOff"}, "write: no space left on device", "more room"),
         (
             WAITING | {"reason": "CrashLoopBackOff"},
