@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from etcdtui.errors import NodeError, SiteError
+from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.api import ApiError
 from etcdtui.sites.kube.base import KubeBase, short_call
 from etcdtui.sites.kube.picture import Picture
@@ -133,6 +134,7 @@ class KubeActs(KubeBase):
     def describe_restart(self, node: str) -> str:
         """The deletion of the pod. Raises NodeError where its scripts would remove its member."""
         self._keeps_its_member(self.picture().etcd, node, "restarting")
+        self.must(rights.DELETE_POD)
         return short_call("DELETE", self._pod_path(node)) + "; the StatefulSet makes it anew"
 
     def restart_node(self, node: str) -> str:
@@ -148,6 +150,7 @@ class KubeActs(KubeBase):
     def describe_kill(self, node: str) -> str:
         """The deletion without grace."""
         self._keeps_its_member(self.picture().etcd, node, "killing")
+        self.must(rights.DELETE_POD)
         return short_call("DELETE", self._pod_path(node), '{"gracePeriodSeconds": 0}')
 
     def kill_node(self, node: str) -> str:
@@ -249,6 +252,7 @@ class KubeActs(KubeBase):
         return {"metadata": {"annotations": {STOPPED_FROM: kept}}, "spec": {"replicas": replicas}}
 
     def _describe_replicas(self, replicas: int, stopped_from: int | None = None) -> str:
+        self.must(rights.PATCH_SET)
         body = self._patch(replicas, stopped_from)
         if not stopped_from:
             body.pop("metadata")

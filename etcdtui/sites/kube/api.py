@@ -68,9 +68,9 @@ class Api:
         """GET of a path such as ``/api/v1/namespaces/x/pods``. Raises ApiError."""
         return self._json("GET", path, query, timeout=timeout)
 
-    def post(self, path: str, body: Json) -> Json:
+    def post(self, path: str, body: Json, timeout: float = TIMEOUT) -> Json:
         """POST of an object. Raises ApiError."""
-        return self._json("POST", path, None, body)
+        return self._json("POST", path, None, body, timeout=timeout)
 
     def patch(self, path: str, body: Json, query: Query = None, kind: str = MERGE_PATCH) -> Json:
         """A patch, JSON merge unless told otherwise. Raises ApiError."""

@@ -17,6 +17,7 @@ from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.forward import Forwards
 from etcdtui.sites.kube.link import Link
 from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.rights import Right, missing
 from etcdtui.sites.kube.sets import run_of
 from etcdtui.sites.login import LoggedIn
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from etcdtui.etcd.api import Credentials, TlsMaterial
     from etcdtui.model.cluster import Node
 
+GRANTED = 30.0
+"""Seconds for which a right that was granted is taken to be so still."""
 PROBE = 1.0
 """Seconds in which the API server must answer where a member was silent."""
 
@@ -58,6 +61,7 @@ class KubeBase(LoggedIn):
         self._undecided: Undecided | None = None
         self._picture: Picture | None = None
         self._trouble = ""
+        self._granted: dict[Right, float] = {}
         self._probing = threading.Lock()
         self._probed = float("-inf")
         self._nodes: tuple[Node, ...] = ()
@@ -111,6 +115,20 @@ class KubeBase(LoggedIn):
                 except SiteError as error:
                     self._trouble = error.message
             return self._trouble
+
+    def must(self, *wanted: Right) -> None:
+        """See beforehand that a plan will not lack a right in its middle.
+
+        Raises:
+            SiteError: the rights that are not granted. What cannot be asked is no reason: it is tried.
+        """
+        link, now = self.link(), time.monotonic()
+        asked = [right for right in wanted if now - self._granted.get(right, float("-inf")) > GRANTED]
+        if not asked or self._trouble:
+            return
+        if lacking := missing(link.api, link.namespace, asked, PROBE):
+            raise SiteError(f"may not {'; may not '.join(lacking)}", "ask for that right")
+        self._granted |= dict.fromkeys(asked, now)
 
     def picture(self) -> Picture:
         """The last picture, or the first. Raises SiteError."""

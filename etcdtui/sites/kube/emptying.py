@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from etcdtui.errors import NodeError, NotOffered
+from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.acts import MARGIN
 from etcdtui.sites.kube.base import short_call
 from etcdtui.sites.kube.releases import KubeReleases
@@ -34,6 +35,7 @@ class KubeEmptying(KubeReleases):
         """The deletion of the claims and of the pod. Raises NotOffered where its scripts would go wrong."""
         etcd = self.picture().etcd
         self._may_be_emptied(etcd, node)
+        self.must(rights.DELETE_CLAIM, rights.DELETE_POD, rights.PATCH_FILES)
         paths = [self._claim_path(claim) for claim in etcd.claim_names(node)]
         return "; ".join(short_call("DELETE", path) for path in (*paths, self._pod_path(node)))
 

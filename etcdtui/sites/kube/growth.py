@@ -11,6 +11,7 @@ import yaml
 
 from etcdtui.errors import NodeError, NotOffered, SiteError
 from etcdtui.sites.base import NewNode
+from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.api import ApiError
 from etcdtui.sites.kube.base import short_call
@@ -31,6 +32,7 @@ class KubeGrowth(KubeActs):
         picture = self.look()
         etcd = picture.etcd
         self._has_files(picture)
+        self.must(rights.PATCH_SET, rights.PATCH_FILES)
         if etcd.size > etcd.replicas:
             raise SiteError(f"{etcd.pod(etcd.replicas)} is stopped: it is the next ordinal", "start it first")
         nodes = []

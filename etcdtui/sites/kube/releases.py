@@ -10,6 +10,7 @@ from etcdtui.errors import NotOffered
 from etcdtui.model.text import clean
 from etcdtui.model.versions import parse_version
 from etcdtui.sites.base import Release
+from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.api import STRATEGIC_PATCH, ApiError
 from etcdtui.sites.kube.base import short_call
 from etcdtui.sites.kube.scripts import KubeScripts
@@ -53,6 +54,7 @@ class KubeReleases(KubeScripts):
     def describe_switch(self, node: str, version: str) -> str:
         """The patch of the template."""
         del node
+        self.must(rights.PATCH_SET)
         etcd = self.picture().etcd
         return short_call("PATCH", self.link().set_path, json.dumps(self._switch(etcd, version)))
 

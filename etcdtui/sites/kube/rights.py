@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from etcdtui.errors import SiteError
 from etcdtui.model.health import Finding, Severity
 from etcdtui.model.text import clean
-from etcdtui.sites.kube.api import Api, ApiError
+from etcdtui.sites.kube.api import TIMEOUT, Api, ApiError
 
 AT_ONCE = 6
 """Reviews under way at one time."""
@@ -64,12 +64,16 @@ STATIC = (
     Right("list", "", "events", "tell what happened in the timeline"),
 )
 """In the place of `READING` for static pods."""
+DELETE_POD = Right("delete", "", "pods", "restart and kill nodes")
+PATCH_SET = Right("patch", "apps", "statefulsets", "stop, start and scale")
+PATCH_FILES = Right("patch", "", "configmaps", "scale a StatefulSet whose pods have a file each")
+DELETE_CLAIM = Right("delete", "", "persistentvolumeclaims", "delete the claim of a removed node")
 ACTING = (
-    Right("delete", "", "pods", "restart and kill nodes"),
-    Right("patch", "apps", "statefulsets", "stop, start and scale"),
+    DELETE_POD,
+    PATCH_SET,
     Right("get", "", "configmaps", "scale a StatefulSet whose pods have a file each"),
-    Right("patch", "", "configmaps", "scale a StatefulSet whose pods have a file each"),
-    Right("delete", "", "persistentvolumeclaims", "delete the claim of a removed node"),
+    PATCH_FILES,
+    DELETE_CLAIM,
 )
 RESTORING = (
     Right("create", "", "pods", "restore snapshots and recover a quorum"),
@@ -102,7 +106,7 @@ def founding(*, secrets: bool) -> tuple[Right, ...]:
     return (*up, *(Right("delete", group, name, "tear the cluster down") for group, name in made))
 
 
-def may(api: Api, right: Right, namespace: str) -> bool:
+def may(api: Api, right: Right, namespace: str, timeout: float = TIMEOUT) -> bool:
     """Whether the server grants it. Raises ApiError."""
     resource, _, subresource = right.resource.partition("/")
     attributes = {
@@ -118,13 +122,13 @@ def may(api: Api, right: Right, namespace: str) -> bool:
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes},
     }
-    return bool((api.post(REVIEW, body).get("status") or {}).get("allowed"))
+    return bool((api.post(REVIEW, body, timeout).get("status") or {}).get("allowed"))
 
 
-def ask(api: Api, rights: Sequence[Right], namespace: str) -> list[bool]:
+def ask(api: Api, rights: Sequence[Right], namespace: str, timeout: float = TIMEOUT) -> list[bool]:
     """Whether each of them is granted, asked all at once. Raises ApiError."""
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return list(pool.map(lambda right: may(api, right, namespace), rights))
+        return list(pool.map(lambda right: may(api, right, namespace, timeout), rights))
 
 
 def examine(
@@ -162,14 +166,14 @@ def examine(
     return tuple(found)
 
 
-def missing(api: Api, namespace: str, reading: Sequence[Right]) -> tuple[str, ...]:
-    """The rights for reading that are not granted, in words; empty when that cannot be asked."""
+def missing(api: Api, namespace: str, wanted: Sequence[Right], timeout: float = TIMEOUT) -> tuple[str, ...]:
+    """The rights that are not granted, in words; empty when that cannot be asked."""
     try:
-        answers = ask(api, reading, namespace)
+        answers = ask(api, wanted, namespace, timeout)
     except SiteError:
         return ()
     return tuple(
         f"{right.words(namespace)}: needed to {right.purpose}"
-        for right, granted in zip(reading, answers, strict=True)
+        for right, granted in zip(wanted, answers, strict=True)
         if not granted
     )

@@ -6,6 +6,7 @@ import time
 
 from etcdtui.errors import NodeError, NotOffered, SiteError
 from etcdtui.sites.base import NewNode
+from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.api import ApiError
 from etcdtui.sites.kube.base import short_call
 from etcdtui.sites.kube.growth import KubeGrowth
@@ -68,6 +69,8 @@ class KubeScripts(KubeGrowth):
     def describe_discard(self, node: str) -> str:
         """The deletion of the claims that a pod which is gone has left; empty when there are none."""
         paths = [self._claim_path(claim) for claim in self._left_by(node)]
+        if paths:
+            self.must(rights.DELETE_CLAIM)
         return "; ".join(short_call("DELETE", path) for path in paths)
 
     def discard_data(self, node: str) -> str:

@@ -233,6 +233,15 @@ def test_missing_rights_are_named_and_the_rest_goes_on(three: Place, tmp_path: P
             site = console.session.site
             assert isinstance(site, KubeSite)
             site.restart_node("etcd-1")
+        # A plan that would lack a right in its middle is not begun.
+        for action, row, lacking in (
+            ("scale", None, r"may not patch statefulsets .*; may not patch configmaps .*a file each"),
+            ("restart-node", "etcd-1", "may not delete pods .*restart and kill nodes"),
+            ("stop-node", "etcd-2", "may not patch statefulsets"),
+        ):
+            with pytest.raises(EtcdtuiError, match=lacking):
+                options = {} if row else {"voters": 5}
+                console.session.prepare(action, console.row(row) if row else None, options)
     cli = Cli(tmp_path / "home", {"KUBECONFIG": str(file)})
     done = cli("doctor", "--context", three.kube.context, "-n", three.name)
     assert done.returncode == 0, done.stderr
