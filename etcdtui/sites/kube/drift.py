@@ -10,7 +10,7 @@ from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.model.health import Finding, Severity
 from etcdtui.model.text import clean, duration
 from etcdtui.sites.kube.picture import Picture, moment_of
-from etcdtui.sites.kube.sets import pod_state
+from etcdtui.sites.kube.sets import hindrance, pod_state
 
 CHECK = "drift"
 LOOPING = 3
@@ -115,13 +115,13 @@ def _stuck(picture: Picture, now: float) -> Iterator[Finding]:
     """Pods that Kubernetes cannot start, or cannot end."""
     for name, pod in picture.pods.items():
         state = pod_state(pod, picture.etcd.container)
-        reason, words = state.words.partition(":")[0], clean(state.words, 160)
+        reason, words = hindrance(pod, picture.etcd.container), clean(state.words, 160)
         if (ends := moment_of(pod["metadata"].get("deletionTimestamp"))) is not None:
             if now - ends > PATIENCE:
                 where = clean(pod["spec"].get("nodeName") or "its machine", 80)
                 text = f"{name} should have ended {duration(now - ends)} ago, and {where} does not end it"
                 yield _warning(f"{text}: once that machine is off for certain, kill the pod", "kill-node")
-        elif "Unschedulable" in reason:
+        elif reason == "Unschedulable":
             yield _warning(f"{name} has no place, {words}: free or add what it asks for")
         elif reason in IMAGE:
             yield _warning(f"{name} does not start, {words}: name an image that its machine can pull")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from etcdtui.model.cluster import Node, RunState
 from etcdtui.model.text import plural
 from etcdtui.sites.kube.container import POD, line_of
-from etcdtui.sites.kube.sets import EtcdSet, PodState, pod_state, run_of
+from etcdtui.sites.kube.sets import EtcdSet, PodState, hindrance, pod_state, run_of
 
 Json = Mapping[str, Any]
 
@@ -76,7 +76,7 @@ class Picture:
             detail=self._detail(name, pod, state),
             run=run_of(pod, self.etcd.container),
             restarts=state.restarts,
-            brief=_brief(state),
+            brief=_brief(pod, self.etcd.container, state),
             facts=self._facts(name, pod, state),
             cells=self._cells(name, pod, state),
         )
@@ -171,10 +171,12 @@ class Picture:
         return "; ".join((text, *self.notes))
 
 
-def _brief(state: PodState) -> str:
+def _brief(pod: Json, container: str, state: PodState) -> str:
     """Such as ``ready``, ``not ready``, ``terminating`` or ``CrashLoopBackOff ↻3``."""
-    words = " ".join(re.split(r"[:,(]", state.words, maxsplit=1)[0].split()[:2])
-    if words == "Running":
+    words = hindrance(pod, container) or " ".join(re.split(r"[:,(]", state.words, maxsplit=1)[0].split()[:2])
+    if pod["metadata"].get("deletionTimestamp"):
+        words = "terminating"
+    elif words == "Running":
         words = "ready" if state.ready else "not ready"
     return f"{words} ↻{state.restarts}" if state.restarts else words
 

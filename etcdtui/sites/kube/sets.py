@@ -297,6 +297,16 @@ def _exit_of(ended: Json | None) -> str:
     return f"{ended.get('reason') or 'exit'} {code if code is not None else ''}".strip()
 
 
+def hindrance(pod: Json, container: str) -> str:
+    """Kubernetes' own word for what keeps etcd from running in a pod, such as ``ImagePullBackOff``."""
+    status = pod.get("status") or {}
+    found: Json = next((c for c in status.get("containerStatuses") or () if c.get("name") == container), {})
+    for condition in status.get("conditions") or ():
+        if (condition.get("type"), condition.get("status")) == ("PodScheduled", "False"):
+            return str(condition.get("reason") or "Unschedulable")
+    return str(((found.get("state") or {}).get("waiting") or {}).get("reason") or "")
+
+
 def run_of(pod: Json, container: str) -> str:
     """What tells one run of etcd from the next: the pod and how often its container was restarted."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from etcdtui.errors import EtcdtuiError
+from etcdtui.model.cluster import RunState
 from tests.sites.kube.support import console_on, names
 from tests.support.kube import Place, wait_until
 
@@ -27,7 +28,8 @@ def test_self_managing_set_grows_shrinks_and_is_mended(place: Place, tmp_path: P
 
         def loops() -> bool:
             row = console.session.snapshot().find("etcd-3")
-            return row is not None and row.node is not None and (row.node.restarts or 0) >= 2
+            node = row.node if row is not None else None
+            return node is not None and bool(node.restarts) and node.run_state is RunState.FAILED
 
         wait_until(loops, "it crash-loops", 90, 0.5)
         console.do("scale", voters=3)

@@ -265,7 +265,7 @@ def test_a_pod_without_a_place_and_one_that_does_not_end_are_told() -> None:
     shot = ClusterSnapshot("t", members=tuple(members), members_known=True)
     ended = 1704067200.0
     (only,) = drift(found, shot, now=ended + 30)
-    assert only.message.startswith("etcd-1 has no place, Pending (Unschedulable: ")
+    assert only.message.startswith("etcd-1 has no place, Pending ")
     _, hung = drift(found, shot, now=ended + 600)
     assert hung.message.startswith("etcd-2 should have ended 10m00s ago") and hung.remedy == "kill-node"
 
@@ -283,7 +283,7 @@ def test_a_pod_in_a_columns_few_words() -> None:
     bound = {"datadir-etcd-4": {"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}}
     found = replace(picture(5, pods, []), claims=bound)
     nodes = found.nodes(tls=False)
-    briefs = ["ready", "not ready", "terminating", "Pending", "CrashLoopBackOff ↻3"]
+    briefs = ["ready", "not ready", "terminating", "Unschedulable", "CrashLoopBackOff ↻3"]
     assert [node.brief for node in nodes] == briefs
     cells = dict(nodes[4].cells)
     assert (cells["restarts"], cells["claim"]) == ("3 (OOMKilled 137)", "datadir-etcd-4 1Gi")
