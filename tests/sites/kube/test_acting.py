@@ -77,7 +77,7 @@ def test_kill_ends_the_pod_without_grace_and_it_comes_again(console: Console, th
 def test_rolling_restart_renews_every_pod_the_leader_last(console: Console, three: Place) -> None:
     before = {name: p["metadata"]["uid"] for name, p in three.pods().items()}
     leader = console.session.fresh(5).leader_row
-    plan = console.session.prepare("rolling-restart", None, {"pause": 1.0})
+    plan = console.session.prepare("rolling-restart")
     assert leader is not None
     restarts = [s.args["node"] for s in plan.steps if s.verb == "node.restart"]
     assert len(restarts) == 3 and restarts[-1] == leader.name
