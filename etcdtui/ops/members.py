@@ -234,12 +234,13 @@ def joined_step(name: str, seat: dict[str, Any], apart: Sequence[int] = ()) -> S
 
 
 def retire_step(site: Site, node: str, seat: dict[str, Any]) -> Step:
-    """Give a node up whose member holds no vote any more; its data is moved aside."""
+    """Give a node up whose member holds no vote any more; its data is moved aside, or stays."""
     place = growable(site)
+    data = "its data stays" if isinstance(site, Discarding) else "its data moved aside"
     return Step(
         verb=RETIRE,
         args={"node": node},
-        title=f"give {clean(node)} up, its data moved aside",
+        title=f"give {clean(node)} up, {data}",
         call=_exact(lambda: place.describe_retire(node), f"give {node} up"),
         guards=(Check("holds-no-vote", seat),),
         verify=Check("node-retired", {"node": node}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean
 from etcdtui.sites.kube.api import Api
 from etcdtui.sites.kube.link import Link
-from etcdtui.sites.kube.picture import moment_of
+from etcdtui.sites.kube.picture import Picture, moment_of
 
 PACE = 2.0
 """Seconds between two readings at least."""
@@ -21,6 +22,10 @@ PAGE, PAGES = 500, 10
 """Events read at one time, and how often at most: a namespace with thousands is somebody else's."""
 AT_ONCE = 30
 """News told at one time at most: a namespace with a crash loop has hundreds."""
+
+
+_MADE = re.compile(r"create Pod (\S+) ")
+"""How the controller tells of a pod that it has made."""
 
 
 class Chronicle:
@@ -34,11 +39,13 @@ class Chronicle:
         self._asking = threading.Lock()
         self._next = float("-inf")
         self._not_made: dict[str, tuple[float, str]] = {}
+        self._made: dict[str, float] = {}
 
     def not_made(self, pod: str) -> str:
         """Why Kubernetes could not make a pod, as it last said (an exceeded quota); empty for nothing."""
         with self._lock:
-            found = [said for said in self._not_made.values() if f"Pod {pod} " in said[1]]
+            since = self._made.get(pod, 0.0)
+            found = [said for said in self._not_made.values() if f"Pod {pod} " in said[1] and said[0] > since]
         return max(found)[1].rpartition("failed error: ")[2] if found else ""
 
     def tell(self, severity: Severity, text: str) -> None:
@@ -68,18 +75,23 @@ class Chronicle:
             items = list(_all(link.api, f"{link.core}/events"))
         except SiteError:
             return
-        found = [e for item in items if (e := self._event(item, link)) is not None]
+        found = [e for item in items if (e := self.take_in(item, link)) is not None]
         found.sort(key=lambda e: e.wall_time)
         with self._lock:
             self._news += found[-AT_ONCE:]
 
-    def _event(self, item: Mapping[str, Any], link: Link) -> Event | None:
+    def take_in(self, item: Mapping[str, Any], of: Link | Picture) -> Event | None:
+        """One of Kubernetes' events; None for what is known, older than the console or of something else."""
         about = item.get("involvedObject") or {}
         subject = str(about.get("name", ""))
-        if not link.owns(str(about.get("kind", "")), subject):
+        if not of.owns(str(about.get("kind", "")), subject):
             return None
         uid, count = item["metadata"].get("uid", ""), item.get("count") or 1
         at = _when(item)
+        made = _MADE.match(str(item.get("message", ""))) if item.get("reason") == "SuccessfulCreate" else None
+        if made is not None:
+            with self._lock:
+                self._made[made[1]] = max(at, self._made.get(made[1], 0.0))
         if item.get("reason") == "FailedCreate":
             with self._lock:
                 self._not_made[uid] = (at, clean(" ".join(str(item.get("message", "")).split()), 300))

@@ -183,7 +183,8 @@ class KubeReading(KubeLogs):
     def _explained(self, node: Node, picture: Picture) -> Node:
         """A node whose pod is not there or whose etcd fails, with the reason that is told."""
         if node.name not in picture.pods:
-            why = self.chronicle.not_made(node.name)
+            wanted = node.name in map(picture.etcd.pod, range(picture.etcd.replicas))
+            why = self.chronicle.not_made(node.name) if wanted else ""
             return replace(node, detail=f"{node.detail}: {why}") if why else node
         if node.run_state is not RunState.FAILED:
             self.failures.pop(node.name, None)

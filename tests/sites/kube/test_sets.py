@@ -12,6 +12,7 @@ from etcdtui.errors import NodeError, SiteError
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.choice import Where
+from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.picture import Picture, covers
 from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
@@ -307,6 +308,25 @@ def test_events_are_those_of_the_set_and_what_belongs_to_it() -> None:
     ]
     others += [("PersistentVolumeClaim", "old-etcd-1"), ("PersistentVolumeClaim", "datadir-my-etcd-1")]
     assert [found.owns(*one) for one in (*ours, *others)] == [True] * len(ours) + [False] * len(others)
+
+
+def test_why_a_pod_was_not_made_counts_until_it_was() -> None:
+    found, chronicle = picture(3, [pod()], []), Chronicle()
+
+    def told(uid: str, reason: str, message: str, minute: int, name: str = "etcd") -> str:
+        about = {"kind": "StatefulSet", "name": name}
+        item = {"metadata": {"uid": uid}, "involvedObject": about, "reason": reason, "message": message}
+        chronicle.take_in({**item, "lastTimestamp": f"2024-01-01T00:0{minute}:00Z"}, found)
+        return chronicle.not_made("etcd-2")
+
+    failed = "create Pod etcd-2 in StatefulSet etcd failed error: exceeded quota: few"
+    assert told("a", "FailedCreate", failed, 1, "my-etcd") == ""
+    assert told("b", "FailedCreate", failed, 1) == "exceeded quota: few"
+    made = "create Pod etcd-2 in StatefulSet etcd successful"
+    assert told("c", "SuccessfulCreate", made, 2) == ""
+    assert (
+        told("d", "FailedCreate", failed.replace("quota: few", "quota: other"), 3) == "exceeded quota: other"
+    )
 
 
 def test_a_pod_that_is_not_made_and_pods_of_an_older_template_are_told() -> None:
