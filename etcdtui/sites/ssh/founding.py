@@ -72,7 +72,8 @@ class SshFounding(SshPlanned):
         out.append(Piece("places", "make account and directories", calls.places(boot, self._each)))
         if boot.tls in (Tls.MADE, Tls.GIVEN):
             whose = "made by a CA of its own" if boot.tls is Tls.MADE else "as you brought them"
-            keys = f"root:{boot.account} 0640" if boot.runner is Runner.SYSTEMD else "0640"
+            owner = f"root:{boot.account} " if boot.runner is Runner.SYSTEMD else ""
+            keys = f"{owner}{laying.key_mode(boot):04o}"
             call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys {keys})")
             out.append(Piece("tls", f"write certificates {whose}", call))
         out.append(Piece("files", "write the configuration", calls.files(boot, self.name, self._each)))
@@ -83,7 +84,7 @@ class SshFounding(SshPlanned):
         return tuple(undoing.with_way_back(piece, boot, self._each) for piece in out)
 
     def survey(self) -> tuple[Sight, ...]:
-        """Ports, data directory, machine, clock, disk: every host, all at once."""
+        """Ports, data directory, machine, clock, disk, certificates: every host, all at once."""
         pairs = [(self._host(name), member) for name, member in self._members.items()]
         return survey(pairs, self.boot, self.name, self._run_of)
 
@@ -106,7 +107,7 @@ class SshFounding(SshPlanned):
         return announce(self.dial, self.boot, self.name, lambda: receipt.note(host, noted, "announced", run))
 
     def _settled(self, host: Host) -> bool:
-        return laying.is_settled(host, self.boot, self._members[host.name], self.name, self._run_of(host))
+        return laying.is_settled(host, self.boot, self._members[host.name], self._run_of(host))
 
     def wants_users(self) -> bool:
         """As the plan says."""
