@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etcdtui.cli.target import read_config
-from etcdtui.config import Config, KubeProfile, Profile, SshProfile, find_file
+from etcdtui.config import Config, KubeProfile, Profile, SshProfile, TlsPaths, find_file
 from etcdtui.config.draft import HOSTS, KUBE, Draft
 from etcdtui.config.paper import as_yaml
 from etcdtui.config.profiles import DEMO
@@ -87,12 +87,14 @@ def profile_of(draft: Draft) -> Profile:
 
     if draft.kind == HOSTS:
         assert isinstance(plan, HostsBootstrap)  # noqa: S101  # the kind says so
+        client = said.get("tls")
         return SshProfile(
             name=draft.name,
             hosts=tuple(said["hosts"]),
             jump=tuple(said.get("jump", ())),
             user=said.get("user", ""),
             identity_file=path("identity_file"),
+            tls=TlsPaths(*(Path(client[key]) for key in ("ca", "cert", "key"))) if client else None,
             bootstrap=plan,
         )
     assert isinstance(plan, KubeBootstrap)  # noqa: S101  # as above

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdtui.errors import SiteError, UsageError
-from etcdtui.model.bootstrap import Discovery, GivenTls, HostsBootstrap, MemberPlan
+from etcdtui.model.bootstrap import Discovery, GivenTls, HostsBootstrap, MemberPlan, Tls
 from etcdtui.model.text import clean
 from etcdtui.sites.tls import load_tls
 
@@ -67,6 +67,30 @@ def faults(boot: HostsBootstrap, member: MemberPlan, now: datetime.datetime) -> 
     return tuple(dict.fromkeys(found))
 
 
+def client_faults(boot: HostsBootstrap, client: bytes, now: datetime.datetime) -> tuple[str, ...]:
+    """What is wrong with the console's own certificate: whether the members will take it.
+
+    Args:
+        client: the certificate, PEM; empty for none.
+        now: as in `faults`.
+    """
+    if boot.tls is not Tls.GIVEN or not client:
+        return ()
+    from cryptography import x509
+
+    ca, what = Path(boot.given.ca).expanduser(), "tls: your own certificate"
+    try:
+        leaf, *between = x509.load_pem_x509_certificates(client)
+        trusted = x509.load_pem_x509_certificates(ca.read_bytes())
+    except (OSError, ValueError):
+        # That of the CA is said beside each host.
+        return ()
+    found = [text for bad, text in _dates(what, leaf, now) if bad]
+    if not _leads_to(leaf, between, trusted):
+        found.append(f"{what}: the CA in {ca}, whom the members trust, has not issued it")
+    return tuple(found)
+
+
 def _of_pair(
     ca: Path, cert: Path, hosts: Sequence[str], now: datetime.datetime, *, peer: bool
 ) -> Iterator[tuple[bool, str]]:
@@ -89,7 +113,7 @@ def _of_pair(
         yield True, f"{cert}, {ca}: not to be read as certificates: {clean(str(error), 120)}"
 
 
-def _dates(cert: Path, leaf: x509.Certificate, now: datetime.datetime) -> Iterator[tuple[bool, str]]:
+def _dates(cert: Path | str, leaf: x509.Certificate, now: datetime.datetime) -> Iterator[tuple[bool, str]]:
     begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     if ends <= now:
         yield True, f"{cert}: it expired on {ends:%Y-%m-%d %H:%M} UTC"
