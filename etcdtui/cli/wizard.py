@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,14 +87,13 @@ def profile_of(draft: Draft) -> Profile:
 
     if draft.kind == HOSTS:
         assert isinstance(plan, HostsBootstrap)  # noqa: S101  # the kind says so
-        client = said.get("tls")
         return SshProfile(
             name=draft.name,
             hosts=tuple(said["hosts"]),
             jump=tuple(said.get("jump", ())),
             user=said.get("user", ""),
             identity_file=path("identity_file"),
-            tls=TlsPaths(*(Path(client[key]) for key in ("ca", "cert", "key"))) if client else None,
+            tls=_files(said.get("tls", {})),
             bootstrap=plan,
         )
     assert isinstance(plan, KubeBootstrap)  # noqa: S101  # as above
@@ -106,6 +105,11 @@ def profile_of(draft: Draft) -> Profile:
         kubeconfig=path("kubeconfig"),
         bootstrap=plan,
     )
+
+
+def _files(said: Mapping[str, str]) -> TlsPaths | None:
+    ca, cert, key = (Path(said[name]) if name in said else None for name in ("ca", "cert", "key"))
+    return TlsPaths(ca, cert, key) if said else None
 
 
 class Behind:
