@@ -22,6 +22,7 @@ from etcdtui.model.text import clean, plural
 from etcdtui.ui import themes
 from etcdtui.ui.background import run
 from etcdtui.ui.messages import FromThread
+from etcdtui.ui.modals.form import Choice
 from etcdtui.ui.prose import prose
 from etcdtui.ui.spans import Line, Span
 from etcdtui.ui.wizard import words
@@ -175,6 +176,10 @@ class WizardApp(App[Draft]):
 
     def _fields(self) -> Any:
         """The inputs of the page that can be seen, in order."""
+        # What was chosen a moment ago may bring fields along, and a key typed fast is to find them.
+        if isinstance(focused := self.focused, Choice) and self._take(focused):
+            for each in self.query(FieldPage):
+                each.refresh_shown()
         page = self.query_one(f"#{self.page_id}")
         return (f for f in page.query(Input) if all(n.display for n in f.ancestors_with_self))
 
@@ -241,15 +246,19 @@ class WizardApp(App[Draft]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Into the draft, and looked through."""
-        field = event.input
+        if self._take(event.input):
+            self._changed()
+
+    def _take(self, field: Input) -> bool:
+        """Have the draft say what stands in a field; False for one that is none of it."""
         if isinstance(field, Cell):
             if field.row < len(self.draft.rows):
-                self.draft.rows[field.row][field.column] = event.value
+                self.draft.rows[field.row][field.column] = str(field.value)
         elif field.id is not None and field.id.startswith("value-"):
-            self.draft.values[field.id.removeprefix("value-")] = str(event.value)
+            self.draft.values[field.id.removeprefix("value-")] = str(field.value)
         else:
-            return
-        self._changed()
+            return False
+        return True
 
     def _changed(self) -> None:
         self._check()
