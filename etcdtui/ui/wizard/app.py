@@ -184,7 +184,12 @@ class WizardApp(App[Draft]):
         return (f for f in page.query(Input) if all(n.display for n in f.ancestors_with_self))
 
     def action_page(self, by: int) -> None:
-        """The next page, or the one before."""
+        """The next page, or the one before; on the last one through its text, and back from its top."""
+        if self.at == REVIEW:
+            review = self.query_one("#review")
+            if by > 0 or review.scroll_y:
+                review.scroll_relative(y=by * max(1, review.size.height - 1), animate=False)
+                return
         self._turn_to(min(REVIEW, max(0, self.at + by)))
 
     def action_move(self, by: int) -> None:
@@ -389,7 +394,7 @@ class WizardApp(App[Draft]):
     def _keys(self) -> str:
         if self.at == REVIEW:
             go = "y write the profile and open the console · " if self._previewed and self.ready else ""
-            return f"{go}↑↓ scroll · PgUp back · Esc back"
+            return f"{go}↑↓ PgDn PgUp scroll · Esc back"
         table = "^n line · ^x drop line · " if self.page_id == "plan-table" else ""
         choose = "←→ choose · " if self.focused is not None and self.focused.has_class("choice") else ""
         return f"{choose}↑↓ Tab move · {table}^l look again · PgDn next page · Esc back"
