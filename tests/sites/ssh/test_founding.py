@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import signal
 import socket
+import tarfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -180,13 +181,32 @@ def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) 
 
 
 def test_a_tarball_that_is_another_is_refused(stage: Stage) -> None:
-    wrong = replace(stage.boot, release=replace(stage.boot.release, sha256="0" * 64))
-    session = stage.session(wrong)
+    """Another checksum, half of it, something else, another etcd; what is there under that name gives way."""
+    release, opt = stage.boot.release, stage.root / "opt"
+    half, other = stage.root / "half.tar.gz", stage.root / "other.tar.gz"
+    half.write_bytes(Path(release.where).read_bytes()[:1_000_000])
+    with tarfile.open(other, "w:gz") as tar:
+        tar.add(stage.root / "key.pub", "etcd/README")
+    for wrong, words in (
+        (replace(release, sha256="0" * 64), r"its SHA-256 is [0-9a-f]{64}, expected 0{64}"),
+        (replace(release, where=str(half)), "half.tar.gz: no tarball, or not a whole one"),
+        (replace(release, where=str(other)), "other.tar.gz: there is no etcd in it"),
+        (replace(release, version="3.5.9"), "the etcd in it is 3.5.1, and the plan says 3.5.9"),
+    ):
+        session = stage.session(replace(stage.boot, release=wrong))
+        assert isinstance(session.site, Founding)
+        with pytest.raises(SiteError, match=words):
+            session.site.carry_out("release", lambda _: None)
+        session.close()
+        assert not list(opt.glob("*"))
+    (opt / f"v{VERSION}").mkdir(parents=True)
+    (opt / f"v{VERSION}/etcd").write_text("#!/bin/sh\necho etcd Version: 3.4.0\n")
+    (opt / f"v{VERSION}/etcd").chmod(0o755)
+    session = stage.session(stage.boot)
     assert isinstance(session.site, Founding)
-    with pytest.raises(SiteError, match=r"its SHA-256 is [0-9a-f]{64}, expected 0{64}"):
-        session.site.carry_out("release", lambda _: None)
+    session.site.carry_out("release", lambda _: None)
     session.close()
-    assert not (stage.root / "opt").exists()
+    assert len(list(opt.glob("*.damaged.*"))) == 1 and (opt / "current/etcd").stat().st_size > 1_000_000
 
 
 def test_what_the_looks_mean() -> None:
