@@ -14,8 +14,8 @@ from etcdtui.config import Config, KubeProfile, Profile, SshProfile, TlsPaths, f
 from etcdtui.config.draft import HOSTS, KUBE, Draft
 from etcdtui.config.paper import as_yaml
 from etcdtui.config.profiles import DEMO
-from etcdtui.config.writer import save, with_profile
-from etcdtui.errors import UsageError
+from etcdtui.config.writer import save, see_writable, with_profile
+from etcdtui.errors import ConfigError, UsageError
 from etcdtui.model.bootstrap import HostsBootstrap, KubeBootstrap
 from etcdtui.ops import auth
 from etcdtui.runtime import quitting
@@ -49,6 +49,7 @@ def wizard(args: argparse.Namespace) -> int:
         raise UsageError("the wizard needs a terminal", hint)
     config = read_config(args, required=False)
     file = find_file(args.config)[0]
+    see_writable(file)
     asker = ConsoleAsker()
     with quitting.asked_by_signal():
         behind = Behind(file, config, asker)
@@ -61,8 +62,13 @@ def wizard(args: argparse.Namespace) -> int:
             return 128 + quitting.received()
         print("nothing was written, nothing was done")
         return 0
-    written = with_profile(file, draft.name, draft.mapping())
-    save(written)
+    try:
+        written = with_profile(file, draft.name, draft.mapping())
+        save(written)
+    except ConfigError:
+        # What was typed is not to be typed again.
+        sys.stdout.write(as_yaml({draft.name: draft.mapping()}))
+        raise
     return console(args, read_config(args, required=False), written.profile, begin="bootstrap")
 
 
