@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from etcdtui.errors import EtcdtuiError, OutcomeUnknown, SiteError
 from etcdtui.model import etcd_settings as settings
-from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source, Tls
+from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Runner, Source, Tls, is_address
 from etcdtui.sites.founding import Sight
 from etcdtui.sites.pki_store import utc_now
 from etcdtui.sites.ssh import brought, installing, paper, preflight, standing
@@ -117,12 +116,4 @@ def _tools(boot: HostsBootstrap) -> list[str]:
 def _names(boot: HostsBootstrap) -> list[str]:
     """The members' addresses that are names."""
     names = [member.dialled for member in boot.members]
-    return [name for name in names if not name.startswith("[") and not _is_address(name)]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return [name for name in names if not name.startswith("[") and not is_address(name)]
