@@ -49,6 +49,10 @@ def test_a_stateful_set(tmp_path: Path) -> None:
     [
         (SSH % "tsl: made", "tsl: unknown key; did you mean tls?"),
         (SSH % "tls: mad", "tls: expected one of none, given, made, auto; did you mean made?"),
+        (
+            SSH % "tls: given, given: {ca: a, cert: b, key: c}",
+            "tls: the members will ask every client for a certificate: name yours as tls of the profile",
+        ),
         (SSH % "members: 3", "members: expected a list of members, got a number"),
         (
             SSH % "members: [{host: d}]",

@@ -21,6 +21,14 @@ ROWS = [{"host": "op@a:22"}, {"host": "b", "name": "b1", "peer_port": "3380"}, {
         {},
         {"discovery": "srv", "srv_domain": "kv.test", "tls": "made", "run": "process"},
         {"discovery": "service", "discovery_endpoints": "x:1, http://y:2", "release": "3.6.1", "auth": "yes"},
+        {
+            "tls": "given",
+            "ca": __file__,
+            "cert": __file__,
+            "key": __file__,
+            "client_cert": __file__,
+            "client_key": __file__,
+        },
         {"kind": "kubernetes", "members": "5", "run_as": "0", "storage": "none", "spread": "required"},
         {
             "kind": "kubernetes",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etcdtui.config import SshProfile, load
-from etcdtui.config.writer import save, with_profile
+from etcdtui.config.writer import save, see_writable, with_profile
 from etcdtui.errors import ConfigError
 
 NEW = {
@@ -101,6 +101,17 @@ def test_no_profile_is_lost(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="somebody changed it meanwhile"):
         save(written)
     assert file.read_text() == KEPT + "# more\n"
+
+
+def test_a_file_that_cannot_be_written_is_told_beforehand(tmp_path: Path) -> None:
+    see_writable(tmp_path / "new" / "config.yaml")
+    for file, words in (
+        (tmp_path, "is a directory"),
+        (tmp_path / "file" / "config.yaml", "cannot be written"),
+    ):
+        (tmp_path / "file").touch()
+        with pytest.raises(ConfigError, match=words):
+            see_writable(file)
 
 
 def test_a_file_that_is_not_there_and_one_that_is_linked(tmp_path: Path) -> None:

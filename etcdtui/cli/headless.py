@@ -47,7 +47,9 @@ def opened(
     config = read_config(args, required=required)
     profile = choose(args, config)
     settings = settings_for(args, config, profile)
-    site = open_site(profile, ask=ask_password(), asker=asker())
+    # A bring-up gives root the password that is typed here.
+    new = getattr(args, "action", "") == "bootstrap" and not args.dry_run
+    site = open_site(profile, ask=ask_password(new=new), asker=asker())
     connected(site)
     session = Session(
         site,

@@ -72,7 +72,8 @@ def console(args: argparse.Namespace, config: Config, profile: Profile, *, begin
 def _open(profile: Profile, settings: UiSettings, begin: str) -> tuple[int, Profile | None]:
     """One console; its exit code, and the profile to open next where the operator chose another."""
     asker = _asker(profile)
-    opening = open_for_console(profile, ask=ask_password(), asker=asker, chooser=asker)
+    ask = ask_password(new=begin == "bootstrap")
+    opening = open_for_console(profile, ask=ask, asker=asker, chooser=asker)
     return _run(opening, profile, settings, asker, begin), opening.instead()
 
 

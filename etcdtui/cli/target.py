@@ -196,13 +196,23 @@ def _files(ca: str, cert: str, key: str, server_name: str) -> TlsPaths:
     return TlsPaths(path(ca), path(cert), path(key), server_name)
 
 
-def ask_password() -> Callable[[str], str] | None:
-    """How to ask for a password on the terminal; None when nobody is there."""
+def ask_password(*, new: bool = False) -> Callable[[str], str] | None:
+    """How to ask for a password on the terminal; None when nobody is there.
+
+    Args:
+        new: whether it is about to be given to somebody: then it is asked for twice.
+    """
     if not sys.stdin.isatty():
         return None
     import getpass
 
-    return getpass.getpass
+    def twice(prompt: str) -> str:
+        password = getpass.getpass(prompt)
+        if getpass.getpass("Once more, so that nobody is locked out: ") != password:
+            raise UsageError("the two passwords are not the same", "nothing was done")
+        return password
+
+    return twice if new else getpass.getpass
 
 
 def settings_for(args: argparse.Namespace, config: Config, profile: Profile) -> UiSettings:

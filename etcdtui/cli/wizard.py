@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etcdtui.cli.target import read_config
-from etcdtui.config import Config, KubeProfile, Profile, SshProfile, find_file
+from etcdtui.config import Config, KubeProfile, Profile, SshProfile, TlsPaths, find_file
 from etcdtui.config.draft import HOSTS, KUBE, Draft
 from etcdtui.config.paper import as_yaml
 from etcdtui.config.profiles import DEMO
-from etcdtui.config.writer import save, with_profile
-from etcdtui.errors import UsageError
+from etcdtui.config.writer import save, see_writable, with_profile
+from etcdtui.errors import ConfigError, UsageError
 from etcdtui.model.bootstrap import HostsBootstrap, KubeBootstrap
 from etcdtui.ops import auth
 from etcdtui.runtime import quitting
@@ -49,6 +49,7 @@ def wizard(args: argparse.Namespace) -> int:
         raise UsageError("the wizard needs a terminal", hint)
     config = read_config(args, required=False)
     file = find_file(args.config)[0]
+    see_writable(file)
     asker = ConsoleAsker()
     with quitting.asked_by_signal():
         behind = Behind(file, config, asker)
@@ -61,8 +62,13 @@ def wizard(args: argparse.Namespace) -> int:
             return 128 + quitting.received()
         print("nothing was written, nothing was done")
         return 0
-    written = with_profile(file, draft.name, draft.mapping())
-    save(written)
+    try:
+        written = with_profile(file, draft.name, draft.mapping())
+        save(written)
+    except ConfigError:
+        # What was typed is not to be typed again.
+        sys.stdout.write(as_yaml({draft.name: draft.mapping()}))
+        raise
     return console(args, read_config(args, required=False), written.profile, begin="bootstrap")
 
 
@@ -93,6 +99,7 @@ def profile_of(draft: Draft) -> Profile:
             jump=tuple(said.get("jump", ())),
             user=said.get("user", ""),
             identity_file=path("identity_file"),
+            tls=_files(said.get("tls", {})),
             bootstrap=plan,
         )
     assert isinstance(plan, KubeBootstrap)  # noqa: S101  # as above
@@ -104,6 +111,11 @@ def profile_of(draft: Draft) -> Profile:
         kubeconfig=path("kubeconfig"),
         bootstrap=plan,
     )
+
+
+def _files(said: Mapping[str, str]) -> TlsPaths | None:
+    ca, cert, key = (Path(said[name]) if name in said else None for name in ("ca", "cert", "key"))
+    return TlsPaths(ca, cert, key) if said else None
 
 
 class Behind:

@@ -49,11 +49,12 @@ GIVEN_KEYS = tuple(f.name for f in dataclasses.fields(GivenTls))
 RELEASE_KEYS = ("version", "sha256", *Source)
 
 
-def hosts_bootstrap(tree: Tree, hosts: tuple[str, ...]) -> HostsBootstrap:
+def hosts_bootstrap(tree: Tree, hosts: tuple[str, ...], *, client: bool) -> HostsBootstrap:
     """A new cluster on hosts.
 
     Args:
         hosts: the profile's; each gets a member unless a table says otherwise.
+        client: whether the profile names a client certificate.
     """
     tree.only(HOSTS_KEYS)
     standard = HostsBootstrap()
@@ -74,6 +75,9 @@ def hosts_bootstrap(tree: Tree, hosts: tuple[str, ...]) -> HostsBootstrap:
         install_dir=tree.text("install_dir", "a path on the hosts", standard.install_dir),
         account=tree.text("account", "the name of an account", standard.account),
     )
+    if plan.tls is Tls.GIVEN and not client:
+        text = "the members will ask every client for a certificate: name yours as tls of the profile"
+        tree.fail(text, name="tls", got=False)
     return _checked(tree, plan)
 
 

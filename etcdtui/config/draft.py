@@ -42,7 +42,9 @@ _FIELD_OF = {
     "release.tarball": "where", "release.url": "where", "release.host_url": "where",
     "given.ca": "ca", "given.cert": "cert", "given.key": "key",
 }  # fmt: skip
-_FILES = ("identity_file", "kubeconfig", "ca", "cert", "key")
+_CLIENT = {"ca": "ca", "cert": "client_cert", "key": "client_key"}
+"""The profile's own TLS files, by the fields that name them."""
+_FILES = ("identity_file", "kubeconfig", "ca", "cert", "key", "client_cert", "client_key")
 
 
 @dataclass
@@ -129,6 +131,11 @@ class Draft:
                 yield Problem(key, f"expected a whole number from {low} to {high}")
         if self.kind == HOSTS:
             yield from self._bad_cells()
+            if self.text("tls") == Tls.GIVEN:
+                unsaid = [key for key in ("client_cert", "client_key") if not self.text(key)]
+                yield from (
+                    Problem(key, "expected a file: members ask every client for it") for key in unsaid
+                )
 
     def _bad_cells(self) -> Iterator[Problem]:
         for row in range(len(self.rows)):
@@ -227,6 +234,8 @@ class Draft:
             "jump": jump,
             "user": self.text("user"),
             "identity_file": self._file("identity_file"),
+            "tls": {key: self._file(field) for key, field in _CLIENT.items()}
+            if plan.tls is Tls.GIVEN else {},
             "etcd_user": "root" if plan.auth else "",
             "bootstrap": _said({
                 "members": [self._line(row) for row in range(len(self.rows))],

@@ -92,6 +92,9 @@ FIELDS: tuple[DraftField, ...] = (
                shown=_when("tls", Tls.GIVEN)),
     DraftField("key", "Their keys, PEM", HOW, "files here; {name} stands for the member's name",
                shown=_when("tls", Tls.GIVEN)),
+    DraftField("client_cert", "Your certificate, PEM", HOW, "a file here: the console's, that of a client",
+               shown=_when("tls", Tls.GIVEN)),
+    DraftField("client_key", "Its key, PEM", HOW, "a file here", shown=_when("tls", Tls.GIVEN)),
     DraftField("secrets", "Secrets", HOW, "two: for clients and for peers; ca.crt, tls.crt, tls.key in each",
                shown=lambda d: d.kind == KUBE and d.text("tls") == Tls.GIVEN),
     DraftField("discovery", "How members meet", HOW, "static: told of each other; srv: by DNS; service: at "

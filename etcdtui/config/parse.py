@@ -221,7 +221,7 @@ def _ssh(tree: Tree, common: _Common) -> Profile:
         etcd_user=tree.text("etcd_user", "the name of an etcd user"),
         etcd_password_file=tree.path("etcd_password_file"),
         etcd_password_command=tree.texts("etcd_password_command", "a list of a command and its arguments"),
-        bootstrap=_hosts_bootstrap(to_be, hosts) if to_be else None,
+        bootstrap=_hosts_bootstrap(to_be, hosts, bool(tls or on_host)) if to_be else None,
     )
 
 
@@ -283,11 +283,11 @@ def _kube(tree: Tree, common: _Common) -> Profile:
     )
 
 
-def _hosts_bootstrap(tree: Tree, hosts: tuple[str, ...]) -> HostsBootstrap:
+def _hosts_bootstrap(tree: Tree, hosts: tuple[str, ...], client: bool) -> HostsBootstrap:
     # Few profiles have it, and a launch pays for what it uses.
     from etcdtui.config.bootstrap import hosts_bootstrap
 
-    return hosts_bootstrap(tree, hosts)
+    return hosts_bootstrap(tree, hosts, client=client)
 
 
 def _kube_bootstrap(tree: Tree) -> KubeBootstrap:

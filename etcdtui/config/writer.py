@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,6 +87,17 @@ def save(written: Written) -> Path | None:
     except OSError as error:
         raise ConfigError(str(file), None, "", f"cannot be written: {error.strerror or error}") from None
     return kept
+
+
+def see_writable(file: Path) -> None:
+    """Raises ConfigError when `save` could not put a file there: told before anything is typed for it."""
+    real = file.resolve()
+    folder = real.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if real.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        text = "is a directory" if real.is_dir() else f"cannot be written: {folder} lets nobody write"
+        raise ConfigError(str(file), None, "", text)
 
 
 def _now(file: Path) -> str:

@@ -17,6 +17,7 @@ from etcdtui.model.bootstrap import (
     Source,
     Tls,
     bare_host,
+    is_address,
 )
 from etcdtui.model.etcd_settings import OWN_SETTINGS
 from etcdtui.model.text import clean
@@ -176,6 +177,11 @@ def _meeting(plan: HostsBootstrap) -> Iterator[Problem]:
         r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?", meeting.domain
     ):
         yield Problem("srv_domain", "expected the domain with the SRV records, such as example.net")
+    if meeting.by is Discovery.SRV:
+        for number, member in enumerate(plan.members):
+            if is_address(member.dialled.strip("[]")):
+                text = f"{member.dialled}: an IP address cannot stand in a record: give a DNS name"
+                yield Problem(f"members[{number}].address", text)
     if meeting.by is not Discovery.SERVICE:
         return
     if bool(meeting.url) == bool(meeting.endpoints):
@@ -192,6 +198,10 @@ def _release(plan: HostsBootstrap) -> Iterator[Problem]:
         yield Problem(f"release.{release.source}", "expected where it is")
     if release.source is not Source.THERE and version_of(plan) is None:
         yield Problem("release.version", "expected the version that is in it, such as 3.5.21")
+    said = re.search(r"(?<![0-9.])v?(\d+\.\d+\.\d+)(?=-linux)", release.where.rpartition("/")[2])
+    if release.source is not Source.THERE and said and release.version and said[1] != release.version:
+        text = f"{release.version}, and by its name the tarball is etcd {said[1]}"
+        yield Problem("release.version", text, hard=False)
     if release.sha256 and not _SHA256.fullmatch(release.sha256):
         yield Problem("release.sha256", "expected 64 hexadecimal digits in lower case")
     if not release.sha256 and release.source in (Source.URL, Source.HOST_URL):

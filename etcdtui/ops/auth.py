@@ -45,7 +45,7 @@ def user_step(name: str, kept: str, access: str, prefix: str) -> Step:
         args={"user": name, "kept": kept, "access": access, "prefix": prefix},
         title=f"make the user {clean(name)}",
         call=f"Auth.UserAdd({clean(name)}, password: not shown), Auth.RoleAdd, Auth.UserGrantRole, "
-        f"Auth.RoleGrantPermission({access}, {keys})",
+        f"Auth.RoleGrantPermission({access}, {keys}); one that is there gets this password",
         guards=(Check("voters-decide"),),
     )
 
@@ -124,14 +124,22 @@ def _user(args: Args, context: Context) -> str:
     """Args: ``user``, ``kept``, ``access``, ``prefix``."""
     api, name = voter(context), args["user"]
     user = Credentials(name, vault.redeem(args["kept"]))
-    if name in api.user_names(CALL):
+    there = name in api.user_names(CALL)
+    roles = api.user_roles(name, CALL) if there else ()
+    # Where nobody is asked for yet, one with its own role or none is what was begun here before.
+    if there and (api.auth_is_on(CALL) or set(roles) - {name}):
         raise Refused(f"there is a user {clean(name)} already", "give another name")
     if name not in api.role_names(CALL):
         api.role_add(name, CALL)
     api.role_allow(name, args["access"], args["prefix"].encode(), CALL)
-    api.user_add(user, CALL)
-    api.user_grant(name, name, CALL)
-    return f"made {clean(name)}, with a role of that name"
+    if there:
+        api.user_password(user, CALL)
+    else:
+        api.user_add(user, CALL)
+    if name not in roles:
+        api.user_grant(name, name, CALL)
+    said = "was there and has the password that was given" if there else "was made"
+    return f"{clean(name)} {said}, with a role of that name"
 
 
 @executor("auth.enable")

@@ -46,10 +46,12 @@ def no_plan(profile: Profile) -> UsageError:
 def _manifests(profile: KubeProfile, founded: bool) -> str:
     import yaml
 
+    from etcdtui.sites.kube.access import namespace_of
     from etcdtui.sites.kube.manifests import Manifests
 
     assert profile.bootstrap is not None  # noqa: S101  # the caller looked
-    made = Manifests(profile.bootstrap, profile.statefulset or SET_NAME, profile.namespace or NAMESPACE)
+    namespace = profile.namespace or namespace_of(profile.context, profile.kubeconfig) or NAMESPACE
+    made = Manifests(profile.bootstrap, profile.statefulset or SET_NAME, namespace)
 
     class Dumper(yaml.SafeDumper):
         """Texts of several lines as blocks, and no anchors."""

@@ -86,6 +86,10 @@ def test_a_plain_plan_has_nothing_against_it() -> None:
             "srv_domain: expected the domain with the SRV records, such as example.net",
         ),
         (
+            replace(line(0, address="a.net"), meeting=Meeting(Discovery.SRV, "example.net")),
+            "members[1].address: 10.0.0.2: an IP address cannot stand in a record: give a DNS name",
+        ),
+        (
             replace(THREE, meeting=Meeting(Discovery.SERVICE)),
             "discovery_url: expected one of discovery_url and discovery_endpoints",
         ),
@@ -137,6 +141,12 @@ def test_what_cannot_be_is_said_at_its_place(plan: Bootstrap, said: str) -> None
 @pytest.mark.parametrize(
     ("plan", "advice"),
     [
+        (
+            replace(
+                THREE, release=ReleasePlan("3.5.21", Source.URL, "http://x/etcd-v3.5.12-linux-amd64.tar.gz")
+            ),
+            "3.5.21, and by its name the tarball is etcd 3.5.12",
+        ),
         (KubeBootstrap(members=1), "one voter"),
         (KubeBootstrap(members=2), "2 voters: that fails with either of the two"),
         (KubeBootstrap(members=4), "4 voters: that survives no more failures than 3"),

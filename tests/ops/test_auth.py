@@ -49,6 +49,14 @@ def test_on_and_off_again(cluster: EtcdCluster, tmp_path: Path, version: str) ->
             "access": "read",
             "prefix": "/app/",
         }
+        # Whatever an earlier one left half done is gone on with; a user that others gave roles is theirs.
+        cluster.etcdctl("user", "add", "root:half made", version=version)
+        cluster.etcdctl("user", "add", "app:half made", version=version)
+        cluster.etcdctl("role", "add", "theirs", version=version)
+        cluster.etcdctl("user", "add", "bob:x", version=version)
+        cluster.etcdctl("user", "grant-role", "bob", "theirs", version=version)
+        refused = do(session, "auth-enable", **GIVEN, **{**further, "new_user": "bob"})
+        assert refused.outcome is Outcome.FAILED and "there is a user bob already" in refused.message
         done(do(session, "auth-enable", **GIVEN, **further))
         # The console goes on: it reads, changes and locks as root.
         assert healthy(session) and session.check_health().healthy

@@ -6,14 +6,16 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from etcdtui.config import load
+from etcdtui.config import KubeProfile, load
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Tls
+from etcdtui.sites.kube.access import namespace_of
 from etcdtui.sites.kube.manifests import probes
 from etcdtui.sites.pki import Names
 from etcdtui.sites.pki_store import PkiStore
@@ -132,6 +134,21 @@ def test_manifests_hang_together() -> None:
         assert str(Path(file[transport]["cert-file"]).parent) in mounts
     assert str(Path(file["data-dir"]).parent) in mounts
     assert container["command"] == ["etcd", "--config-file=/etc/etcd/$(POD_NAME).yaml"]
+
+
+def test_the_namespace_is_the_one_that_the_bring_up_would_take(tmp_path: Path) -> None:
+    first, second = tmp_path / "one", tmp_path / "two"
+    first.write_text("current-context: b\ncontexts: [{name: a, context: {namespace: of-a}}]\n")
+    second.write_text("current-context: a\ncontexts: [{name: b, context: {namespace: of-b}}, {name: c}]\n")
+    environ = {"KUBECONFIG": f"{first}:{tmp_path}/none:{second}"}
+    found = [namespace_of(context, None, environ) for context in ("", "a", "c", "d")]
+    assert found == ["of-b", "of-a", "", ""]
+    profile = load(EXAMPLE).profiles["kube"]
+    assert isinstance(profile, KubeProfile)
+    plain = replace(profile, namespace="", context="a", kubeconfig=first)
+    objects = list(yaml.safe_load_all(render(plain)))
+    assert {each["metadata"]["namespace"] for each in objects} == {"of-a"}
+    assert "etcd-1.etcd.of-a.svc.cluster.local" in str(objects)
 
 
 @pytest.mark.parametrize(

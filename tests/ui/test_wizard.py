@@ -13,6 +13,7 @@ from etcdtui.config.draft import KUBE, Draft
 from etcdtui.config.draft_fields import FIELDS
 from etcdtui.errors import SiteError
 from etcdtui.sites.founding import Sight
+from etcdtui.ui.modals.form import Choice
 from etcdtui.ui.wizard.app import WizardApp
 from etcdtui.ui.wizard.fields import HELP
 from tests.ui.pilot import SIZES, screen_text, until
@@ -96,6 +97,15 @@ async def test_three_hosts_by_the_keyboard(size: tuple[int, int]) -> None:
             ]
         },
     }
+
+
+async def test_a_key_typed_fast_finds_the_field_that_a_choice_has_brought() -> None:
+    async with wizard() as (app, pilot, _script):
+        await pilot.press("pagedown", "pagedown")
+        await until(pilot, lambda: "Where etcd comes from" in text(app))
+        app.query_one("#value-source", Choice).action_turn(1)
+        app.action_move(1)
+        assert app.focused is app.query_one("#value-where")
 
 
 async def test_kubernetes_and_a_name_that_is_taken() -> None:

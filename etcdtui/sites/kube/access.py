@@ -93,6 +93,28 @@ def open_access(
     return _from_files(there, context, keys)
 
 
+def namespace_of(context: str, kubeconfig: Path | None, environ: Mapping[str, str] = os.environ) -> str:
+    """The namespace that a context names, read from the files alone; empty when nothing tells it.
+
+    Args are those of `open_access`.
+    """
+    import yaml
+
+    found: list[dict[str, Any]] = []
+    for file in _files(kubeconfig, environ):
+        with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+            text = yaml.safe_load(file.read_text(encoding="utf-8"))
+            found += [text] if isinstance(text, dict) else []
+    current = [each["current-context"] for each in found if each.get("current-context")]
+    wanted = context or (current[0] if current else "")
+    for each in found:
+        for named in each.get("contexts") or ():
+            with contextlib.suppress(*_NONSENSE):
+                if named["name"] == wanted:
+                    return str(named["context"].get("namespace") or "")
+    return ""
+
+
 def _files(kubeconfig: Path | None, environ: Mapping[str, str]) -> list[Path]:
     if kubeconfig is not None:
         return [kubeconfig.expanduser()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Source, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.sites.founding import Piece, Sight, Tell
-from etcdtui.sites.ssh import calls, further, installing, laying, paper, razing, receipt, undoing
+from etcdtui.sites.pki_store import utc_now
+from etcdtui.sites.ssh import brought, calls, further, installing, laying, paper, razing, receipt, undoing
 from etcdtui.sites.ssh.hop import spot
 from etcdtui.sites.ssh.meeting import announce, check_records, old_service, pieces_of, retract
 from etcdtui.sites.ssh.planned import SshPlanned
@@ -72,7 +74,8 @@ class SshFounding(SshPlanned):
         out.append(Piece("places", "make account and directories", calls.places(boot, self._each)))
         if boot.tls in (Tls.MADE, Tls.GIVEN):
             whose = "made by a CA of its own" if boot.tls is Tls.MADE else "as you brought them"
-            keys = f"root:{boot.account} 0640" if boot.runner is Runner.SYSTEMD else "0640"
+            owner = f"root:{boot.account} " if boot.runner is Runner.SYSTEMD else ""
+            keys = f"{owner}{laying.key_mode(boot):04o}"
             call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys {keys})")
             out.append(Piece("tls", f"write certificates {whose}", call))
         out.append(Piece("files", "write the configuration", calls.files(boot, self.name, self._each)))
@@ -83,9 +86,15 @@ class SshFounding(SshPlanned):
         return tuple(undoing.with_way_back(piece, boot, self._each) for piece in out)
 
     def survey(self) -> tuple[Sight, ...]:
-        """Ports, data directory, machine, clock, disk: every host, all at once."""
+        """Ports, data directory, machine, clock, disk, certificates: every host, all at once."""
         pairs = [(self._host(name), member) for name, member in self._members.items()]
-        return survey(pairs, self.boot, self.name, self._run_of)
+        sights = survey(pairs, self.boot, self.name, self._run_of)
+        client = self._plan.tls.cert if self._plan.tls is not None else b""
+        wrong = brought.client_faults(self.boot, client, utc_now())
+        if not wrong:
+            return sights
+        of_all = next((sight for sight in sights if not sight.place), Sight(""))
+        return (*(s for s in sights if s.place), replace(of_all, wrong=(*of_all.wrong, *wrong)))
 
     def _meet(self, piece: str) -> str:
         """Do one of them; not any more once the configuration says that the cluster exists."""
@@ -106,7 +115,7 @@ class SshFounding(SshPlanned):
         return announce(self.dial, self.boot, self.name, lambda: receipt.note(host, noted, "announced", run))
 
     def _settled(self, host: Host) -> bool:
-        return laying.is_settled(host, self.boot, self._members[host.name], self.name, self._run_of(host))
+        return laying.is_settled(host, self.boot, self._members[host.name], self._run_of(host))
 
     def wants_users(self) -> bool:
         """As the plan says."""

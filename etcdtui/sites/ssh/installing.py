@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
+import re
+import tarfile
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,15 +40,20 @@ echo "link $(readlink "$2" 2>/dev/null)"
 # Unpacked under a name of its own and renamed: a release is there as a whole or not at all.
 _UNPACK = r"""
 set -e
-tarball=$1 target=$2
+tarball=$1 target=$2 wanted=$3
+version() { "$1/etcd" --version 2>/dev/null | sed -n 's/^etcd Version: *//p'; }
+no() { echo "$*" >&2; exit 1; }
 folders "$(dirname "$target")"
 part=$target.part.$$
 mkdir -p "$part"
 trap 'rm -rf "$part"' EXIT
-tar -xzf "$tarball" -C "$part" --strip-components=1 --no-same-owner
-[ -x "$part/etcd" ] || { echo "there is no etcd in it" >&2; exit 1; }
+tar -xzf "$tarball" -C "$part" --strip-components=1 --no-same-owner || no "no tarball, or not a whole one"
+[ -x "$part/etcd" ] || no "there is no etcd in it"
+found=$(version "$part")
+[ -n "$found" ] || no "the etcd in it cannot be run on this machine ($(uname -m))"
+[ "$found" = "$wanted" ] || no "the etcd in it is $found, and the plan says $wanted"
 chmod 755 "$part"
-if "$target/etcd" --version >/dev/null 2>&1; then exit 0; fi
+[ "$(version "$target")" != "$wanted" ] || exit 0
 if [ -e "$target" ]; then mv -T "$target" "$target.damaged.$(date +%s)"; fi
 mv -T "$part" "$target"
 """
@@ -96,7 +105,9 @@ def local_tarball(plan: HostsBootstrap, cache: Path, tell: Callable[[str], None]
     if release.source is Source.URL and not (path.exists() and release.sha256 == _sha256(path)):
         _fetch(release.where, path, tell)
     found = _sha256(path)
-    if release.sha256 and found != release.sha256:
+    if not release.sha256:
+        _see_whole(path)
+    elif found != release.sha256:
         raise SiteError(
             f"{path}: its SHA-256 is {found}, expected {release.sha256}",
             "fetch it again, or correct `sha256`",
@@ -115,6 +126,17 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _see_whole(path: Path) -> None:
+    """Read all of it before hosts are sent it, where no checksum tells of damage. Raises SiteError."""
+    try:
+        with tarfile.open(path, "r|gz") as tar:
+            names = [member.name for member in tar if member.isfile()]
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise SiteError(f"{path}: no tarball, or not a whole one: {clean(str(error), 100)}") from None
+    if not any(re.fullmatch(r"(\./)?[^/]+/etcd", name) for name in names):
+        raise SiteError(f"{path}: there is no etcd in it")
+
+
 def _fetch(url: str, path: Path, tell: Callable[[str], None]) -> None:
     if not url.startswith(("http://", "https://")):
         raise SiteError(f"{clean(url)}: expected a URL of http or https")
@@ -129,7 +151,7 @@ def _fetch(url: str, path: Path, tell: Callable[[str], None]) -> None:
         if whole and size != whole:
             raise SiteError(f"{clean(url)}: ended after {size} of {whole} bytes")
         part.replace(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise SiteError(f"{clean(url)}: {clean(str(reason), 200)}") from None
 
@@ -161,7 +183,7 @@ def install(
     did = []
     if wanted not in there[:-1]:
         parcel = _bring(host, plan, tarball, tell)
-        unpack = receipt.script(_UNPACK, noted, parcel, target)
+        unpack = receipt.script(_UNPACK, noted, parcel, target, wanted)
         checked(run(unpack, timeout=UNPACK_TIMEOUT), f"{host.name}: {parcel}")
         now = run(["sh", "-c", _THERE, "sh", target, link]).text.splitlines()
         if wanted not in now[:-1]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from etcdtui.errors import NodeError, SiteError
+from etcdtui.errors import NodeError
 from etcdtui.model import etcd_settings as settings
-from etcdtui.model.bootstrap import Discovery, GivenTls, HostsBootstrap, MemberPlan, Runner, Tls
+from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Tls
 from etcdtui.sites.pki import Names
 from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import paper, receipt
+from etcdtui.sites.ssh import brought, paper, receipt, standing
 from etcdtui.sites.ssh.paper import HostFile
+from etcdtui.sites.ssh.preflight import settings_in
 from etcdtui.sites.ssh.shell import Done, checked
 
 if TYPE_CHECKING:
@@ -94,12 +94,17 @@ def certificates(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> t
     Raises:
         SiteError: a file that the operator brings cannot be read, or the CA cannot be used.
     """
-    found = _made(plan, member, store) if plan.tls is Tls.MADE else _given(plan.given, member)
-    folder = settings.tls_dir(plan, member)
+    found = _made(plan, member, store) if plan.tls is Tls.MADE else brought.texts_of(plan.given, member)
+    folder, key = settings.tls_dir(plan, member), key_mode(plan)
     return tuple(
-        HostFile(f"{folder}/{name}", text, 0o640 if name.endswith("-key.pem") else 0o644, plan.account)
+        HostFile(f"{folder}/{name}", text, key if name.endswith("-key.pem") else 0o644, plan.account)
         for name, text in found.items()
     )
+
+
+def key_mode(plan: HostsBootstrap) -> int:
+    """Root's and for etcd to be read; or, where etcd is run by the account that logs in, that one's alone."""
+    return 0o640 if plan.runner is Runner.SYSTEMD else 0o600
 
 
 def certificate_paths(plan: HostsBootstrap, member: MemberPlan) -> tuple[str, ...]:
@@ -120,26 +125,6 @@ def _made(plan: HostsBootstrap, member: MemberPlan, store: PkiStore) -> dict[str
     return out
 
 
-def _given(given: GivenTls, member: MemberPlan) -> dict[str, str]:
-    paths = {
-        "server-ca.pem": given.ca,
-        "server.pem": given.cert,
-        "server-key.pem": given.key,
-        "peer-ca.pem": given.peer_ca or given.ca,
-        "peer.pem": given.peer_cert or given.cert,
-        "peer-key.pem": given.peer_key or given.key,
-    }
-    out = {}
-    for name, text in paths.items():
-        path = Path(text.replace("{name}", member.name)).expanduser()
-        try:
-            out[name] = path.read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "expected PEM text"
-            raise SiteError(f"{path}: {why}: the certificates of {member.name}") from None
-    return out
-
-
 # -- files -------------------------------------------------------------------------------------
 
 
@@ -157,15 +142,16 @@ def lay_certificates(host: Host, plan: HostsBootstrap, member: MemberPlan, store
 def lay_files(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> str:
     """Write configuration file and unit, and have systemd know them. Raises NodeError.
 
-    A file that says already that the cluster is founded stays as it is.
+    A file that says already that the cluster exists goes on saying so.
     """
     wrote, noted = [], receipt.path(plan, member)
-    config, *units = paper.files(plan, member, cluster, founded=False)
-    after = paper.files(plan, member, cluster, founded=True)[0]
-    if _text_of(host, config.path, run) != after.text and write(
-        host, config, run, owner=owner_of(plan, config), noted=noted
+    there = _settings_of(host, plan, member, run)
+    stands = standing.is_founded(there)
+    config, *units = paper.files(plan, member, cluster, founded=stands)
+    if not standing.is_as_planned(there, plan, member, cluster) and write(
+        host, config, run, owner=owner_of(plan, config), noted="" if stands else noted
     ):
-        wrote.append(config.path)
+        wrote.append(f"{config.path}{' for the next start of its member' if stands else ''}")
     wrote += [unit.path for unit in units if write(host, unit, run, owner="root:root", noted=noted)]
     if units:
         name = paper.unit_name(plan, member)
@@ -174,22 +160,24 @@ def lay_files(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str
     return f"{host.name}: " + (f"wrote {', '.join(wrote)}" if wrote else "all there already")
 
 
-def is_settled(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> bool:
+def is_settled(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) -> bool:
     """Whether the configuration file says already that the cluster exists. Raises NodeError."""
-    config = paper.files(plan, member, cluster, founded=True)[0]
-    return _text_of(host, config.path, run) == config.text
+    return standing.is_founded(_settings_of(host, plan, member, run))
 
 
 def settle_file(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> str:
     """Have the configuration file say that the cluster exists; then nothing is undone. Raises NodeError."""
     config = paper.files(plan, member, cluster, founded=True)[0]
-    written = write(host, config, run, owner=owner_of(plan, config))
+    said = standing.is_as_planned(_settings_of(host, plan, member, run), plan, member, cluster)
+    written = not said and write(host, config, run, owner=owner_of(plan, config))
     receipt.done_with(host, receipt.path(plan, member), run)
     return f"{host.name}: {config.path} " + ("says `existing`" if written else "says so already")
 
 
-def _text_of(host: Host, path: str, run: Run) -> str:
+def _settings_of(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) -> dict[str, Any]:
+    """What its configuration file says; nothing where there is none."""
+    path = settings.config_file(plan, member)
     done = run(["cat", "--", path])
     if done.code and "No such file" not in done.err:
         raise NodeError(f"{host.name}: {path} cannot be read: {done.err.strip()[-120:]}")
-    return "" if done.code else done.text
+    return {} if done.code else settings_in(done.text)

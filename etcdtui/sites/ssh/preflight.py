@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import yaml
 
 from etcdtui.model.bootstrap import HostsBootstrap
 from etcdtui.model.bootstrap_checks import problems, sentence
@@ -19,9 +22,10 @@ LEAST_SPACE, GOOD_SPACE = 300_000_000, 4_000_000_000
 """Bytes free: what a new member takes at once, and what its quota of 2 GiB and its log may take."""
 WRITES = 100
 
-# Arguments: data directory, configuration file, unit file, program, then ports. Nothing stays behind.
+# Arguments: data directory, configuration file, unit file, program, further directories to be written to,
+# tools, names of members, each list in one word, then ports. Nothing stays behind.
 LOOK = r"""
-data=$1 config=$2 unit=$3 program=$4; shift 4
+data=$1 config=$2 unit=$3 program=$4 folders=$5 tools=$6 names=$7; shift 7
 export LC_ALL=C
 echo "clock $(date +%s.%N)"
 echo "machine $(uname -s) $(uname -m)"
@@ -42,13 +46,27 @@ elif [ -e "$data" ]; then echo "data file"
 else echo "data absent"; fi
 if [ -e "$config" ]; then
     echo "config $(grep -c 'written by etcdtui' "$config" 2>/dev/null)"
-    sed -n 's/^initial-cluster-token: *"\{0,1\}\([^"]*\)"\{0,1\}$/token \1/p' "$config" 2>/dev/null
+    grep -q 'written by etcdtui' "$config" 2>/dev/null && sed 's/^/set /' "$config"
 fi
 if [ -n "$unit" ] && [ -e "$unit" ]; then
     echo "unit $(grep -c 'ritten by etcdtui' "$unit" 2>/dev/null)"
 fi
-place=$data
-while [ ! -d "$place" ]; do place=$(dirname "$place"); done
+[ -z "$unit" ] || [ -d /run/systemd/system ] || echo "lacks systemd"
+for tool in $tools; do
+    case $tool in
+    fetcher) command -v curl >/dev/null || command -v wget >/dev/null || echo "lacks curl or wget" ;;
+    *) command -v "$tool" >/dev/null || echo "lacks $tool" ;;
+    esac
+done
+# All at once: a nameserver that is away costs seconds a name.
+for name in $names; do
+    (timeout 8 getent ahosts "$name" >/dev/null 2>&1; [ $? != 2 ] || echo "unknown $name") &
+done
+wait
+for place in $folders "$data"; do
+    while [ ! -d "$place" ]; do place=$(dirname "$place"); done
+    [ -w "$place" ] || echo "closed $place"
+done
 df -Pk "$place" 2>/dev/null | awk 'NR == 2 { print "space " $4 }'
 # Who goes on with what was begun knows the disk already.
 [ -e "$config" ] && exit 0
@@ -70,6 +88,9 @@ MACHINES = {
 """What etcd is built for: the machine as uname has it, and as a tarball's name has it."""
 
 
+_INSTEAD = {"systemd": ": give `run: process`"}
+
+
 @dataclass(slots=True)
 class Look:
     """What one host told."""
@@ -88,14 +109,25 @@ class Look:
     """``absent``, ``empty``, ``full``, ``hidden`` or ``file``."""
     config: str = ""
     """``ours``, ``foreign``, or empty when there is none."""
-    token: str = ""
-    """Of the configuration file that is there."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of the configuration file that is there and ours."""
     unit: str = ""
     """As `config`."""
+    lacks: tuple[str, ...] = ()
+    """What the bring-up needs there and there is not."""
+    unknown: tuple[str, ...] = ()
+    """Names of members that the host cannot make an address of."""
+    closed: tuple[str, ...] = ()
+    """Directories in which something is to be made and nothing can be."""
     space: int | None = None
     """Bytes free."""
     fsyncs: list[float] = field(default_factory=list)
     """Seconds of each write that was forced to disk."""
+
+    @property
+    def token(self) -> str:
+        """Of the cluster that the configuration file is about; empty where that is not known."""
+        return str(self.settings.get("initial-cluster-token", ""))
 
     @property
     def fsync_p99(self) -> float | None:
@@ -110,7 +142,7 @@ def parse(text: str, asked: float, answered: float) -> Look:
     Args:
         asked, answered: the console's clock before and after, in seconds since 1970.
     """
-    look = Look()
+    look, config = Look(), []
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "clock" and re.fullmatch(r"\d+(\.\d+)?", rest):
@@ -126,13 +158,25 @@ def parse(text: str, asked: float, answered: float) -> Look:
             look.data = rest
         elif word in ("config", "unit"):
             setattr(look, word, "ours" if rest.strip() not in ("0", "") else "foreign")
-        elif word == "token":
-            look.token = rest
+        elif word == "set":
+            config.append(rest)
+        elif word in ("lacks", "unknown", "closed"):
+            setattr(look, word, (*getattr(look, word), rest))
         elif word == "space" and rest.isdecimal():
             look.space = int(rest) * 1024
         elif word == "fsync":
             look.fsyncs.append(float(rest))
+    look.settings = settings_in("\n".join(config))
     return look
+
+
+def settings_in(text: str) -> dict[str, Any]:
+    """A configuration file as etcd reads it; nothing where somebody has made another thing of it."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def judge(looks: Mapping[str, Look], token: str, tarball: str) -> tuple[Sight, ...]:
@@ -156,12 +200,16 @@ def _apart(looks: Mapping[str, Look]) -> Iterator[str]:
     clocks = [look for look in looks.values() if look.clock is not None]
     if len(clocks) < 2:
         return
-    late, early = min(clocks, key=_clock), max(clocks, key=_clock)
-    apart = _clock(early) - _clock(late)
+    late, early = min(clocks, key=_ahead), max(clocks, key=_ahead)
+    apart = _ahead(early) - _ahead(late)
     if apart - max(late.doubt, early.doubt) > SKEW:
         names = {id(look): host for host, look in looks.items()}
         pair = f"{names[id(early)]} is {apart:.1f} s ahead of {names[id(late)]}"
         yield f"the clocks differ: {pair}: leases and certificates need them together"
+
+
+def _ahead(look: Look) -> float:
+    return look.clock or 0.0
 
 
 def _mixed(looks: Mapping[str, Look]) -> Iterator[str]:
@@ -192,10 +240,6 @@ def judge_release(look: Look, boot: HostsBootstrap, token: str) -> tuple[tuple[s
     return (*other, *hard), tuple(sentence(problem) for problem in new if not problem.hard)
 
 
-def _clock(look: Look) -> float:
-    return look.clock or 0.0
-
-
 def _wrong(look: Look, token: str, tarball: str) -> list[str]:
     out = []
     ours = look.config == "ours" and look.token == token
@@ -217,6 +261,10 @@ def _wrong(look: Look, token: str, tarball: str) -> list[str]:
         out.append("the configuration file is there, and not ours: nothing is overwritten")
     elif look.config == "ours" and not ours and look.data in ("full", "hidden"):
         out.append(f"a member of another cluster ({clean(look.token, 60)}) is there already")
+    out += [f"there is no {tool}" + _INSTEAD.get(tool, "") for tool in look.lacks]
+    out += [f"{clean(name)} is no name of any host here: give an `address`" for name in look.unknown]
+    if look.closed and not ours:
+        out.append(f"{', '.join(dict.fromkeys(look.closed))} cannot be written to: give other directories")
     if look.unit == "foreign":
         out.append("the unit is there, and not ours: give another `unit`")
     if look.space is not None and look.space < LEAST_SPACE and not ours:

@@ -22,6 +22,7 @@ from etcdtui.model.text import clean, plural
 from etcdtui.ui import themes
 from etcdtui.ui.background import run
 from etcdtui.ui.messages import FromThread
+from etcdtui.ui.modals.form import Choice
 from etcdtui.ui.prose import prose
 from etcdtui.ui.spans import Line, Span
 from etcdtui.ui.wizard import words
@@ -175,11 +176,20 @@ class WizardApp(App[Draft]):
 
     def _fields(self) -> Any:
         """The inputs of the page that can be seen, in order."""
+        # What was chosen a moment ago may bring fields along, and a key typed fast is to find them.
+        if isinstance(focused := self.focused, Choice) and self._take(focused):
+            for each in self.query(FieldPage):
+                each.refresh_shown()
         page = self.query_one(f"#{self.page_id}")
         return (f for f in page.query(Input) if all(n.display for n in f.ancestors_with_self))
 
     def action_page(self, by: int) -> None:
-        """The next page, or the one before."""
+        """The next page, or the one before; on the last one through its text, and back from its top."""
+        if self.at == REVIEW:
+            review = self.query_one("#review")
+            if by > 0 or review.scroll_y:
+                review.scroll_relative(y=by * max(1, review.size.height - 1), animate=False)
+                return
         self._turn_to(min(REVIEW, max(0, self.at + by)))
 
     def action_move(self, by: int) -> None:
@@ -241,15 +251,19 @@ class WizardApp(App[Draft]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Into the draft, and looked through."""
-        field = event.input
+        if self._take(event.input):
+            self._changed()
+
+    def _take(self, field: Input) -> bool:
+        """Have the draft say what stands in a field; False for one that is none of it."""
         if isinstance(field, Cell):
             if field.row < len(self.draft.rows):
-                self.draft.rows[field.row][field.column] = event.value
+                self.draft.rows[field.row][field.column] = str(field.value)
         elif field.id is not None and field.id.startswith("value-"):
-            self.draft.values[field.id.removeprefix("value-")] = str(event.value)
+            self.draft.values[field.id.removeprefix("value-")] = str(field.value)
         else:
-            return
-        self._changed()
+            return False
+        return True
 
     def _changed(self) -> None:
         self._check()
@@ -380,7 +394,7 @@ class WizardApp(App[Draft]):
     def _keys(self) -> str:
         if self.at == REVIEW:
             go = "y write the profile and open the console · " if self._previewed and self.ready else ""
-            return f"{go}↑↓ scroll · PgUp back · Esc back"
+            return f"{go}↑↓ PgDn PgUp scroll · Esc back"
         table = "^n line · ^x drop line · " if self.page_id == "plan-table" else ""
         choose = "←→ choose · " if self.focused is not None and self.focused.has_class("choice") else ""
         return f"{choose}↑↓ Tab move · {table}^l look again · PgDn next page · Esc back"

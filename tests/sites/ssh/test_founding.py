@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import signal
 import socket
+import tarfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ from etcdtui.ops.plan import Outcome
 from etcdtui.runtime.session import Session
 from etcdtui.sites.asking import Nobody
 from etcdtui.sites.founding import Founding
-from etcdtui.sites.ssh import preflight, probe
+from etcdtui.sites.ssh import preflight, probe, standing
 from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.founding import SshFounding
 from etcdtui.sites.ssh.meeting import announce, retract
@@ -84,6 +85,24 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     assert ['initial-cluster-state: "existing"' in text for text in configs] == [True] * 3
     # Once more: nothing is written, nothing is started.
     run_to_its_end(session)
+    # Another plan for it changes nothing of members that run, and what it may change waits for their start.
+    elsewhere = stage.session(replace(boot, data_dir=f"{stage.root}/else/{{name}}"))
+    result = bring_up(elsewhere)
+    elsewhere.close()
+    assert result.outcome is Outcome.FAILED
+    assert f"data-dir {stage.root}/data/m0 (now {stage.root}/else/m0): a bring-up does not" in result.message
+    assert [path.stat().st_mtime_ns for path in files] == settled
+    assert not (stage.root / "else").exists()
+    for interval in (200, 100):
+        other = stage.session(replace(boot, settings={"heartbeat-interval": interval}))
+        run_to_its_end(other)
+        other.close()
+        found = [path.read_text() for path in files if path.suffix == ".yaml"]
+        assert [(f"heartbeat-interval: {interval}" in t, '"existing"' in t) for t in found] == [
+            (True,) * 2
+        ] * 3
+    assert found == configs
+    settled = [path.stat().st_mtime_ns for path in files]
     # Nor is anything taken back of a cluster that stands.
     assert bring_up(session, stop_after=3).outcome is Outcome.CANCELLED
     undone(session)
@@ -162,13 +181,32 @@ def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) 
 
 
 def test_a_tarball_that_is_another_is_refused(stage: Stage) -> None:
-    wrong = replace(stage.boot, release=replace(stage.boot.release, sha256="0" * 64))
-    session = stage.session(wrong)
+    """Another checksum, half of it, something else, another etcd; what is there under that name gives way."""
+    release, opt = stage.boot.release, stage.root / "opt"
+    half, other = stage.root / "half.tar.gz", stage.root / "other.tar.gz"
+    half.write_bytes(Path(release.where).read_bytes()[:1_000_000])
+    with tarfile.open(other, "w:gz") as tar:
+        tar.add(stage.root / "key.pub", "etcd/README")
+    for wrong, words in (
+        (replace(release, sha256="0" * 64), r"its SHA-256 is [0-9a-f]{64}, expected 0{64}"),
+        (replace(release, where=str(half)), "half.tar.gz: no tarball, or not a whole one"),
+        (replace(release, where=str(other)), "other.tar.gz: there is no etcd in it"),
+        (replace(release, version="3.5.9"), "the etcd in it is 3.5.1, and the plan says 3.5.9"),
+    ):
+        session = stage.session(replace(stage.boot, release=wrong))
+        assert isinstance(session.site, Founding)
+        with pytest.raises(SiteError, match=words):
+            session.site.carry_out("release", lambda _: None)
+        session.close()
+        assert not list(opt.glob("*"))
+    (opt / f"v{VERSION}").mkdir(parents=True)
+    (opt / f"v{VERSION}/etcd").write_text("#!/bin/sh\necho etcd Version: 3.4.0\n")
+    (opt / f"v{VERSION}/etcd").chmod(0o755)
+    session = stage.session(stage.boot)
     assert isinstance(session.site, Founding)
-    with pytest.raises(SiteError, match=r"its SHA-256 is [0-9a-f]{64}, expected 0{64}"):
-        session.site.carry_out("release", lambda _: None)
+    session.site.carry_out("release", lambda _: None)
     session.close()
-    assert not (stage.root / "opt").exists()
+    assert len(list(opt.glob("*.damaged.*"))) == 1 and (opt / "current/etcd").stat().st_size > 1_000_000
 
 
 def test_what_the_looks_mean() -> None:
@@ -182,12 +220,13 @@ def test_what_the_looks_mean() -> None:
     found = preflight.judge(
         {
             "a": sight("taken 2379", ahead=3),
-            "b": sight("data full", "config 1", "token t", "taken 2379"),
-            "c": sight("data full", "config 1", "token other"),
+            "b": sight("data full", "config 1", "set initial-cluster-token: t", "taken 2379", "closed /x"),
+            "c": sight("data full", "config 1", "set initial-cluster-token: other"),
             "d": sight("machine Linux mips"),
             "e": sight("space 100"),
             "f": slow,
             "g": sight("machine Linux aarch64", "unit 0"),
+            "h": sight("lacks systemd", "lacks tar", "unknown m1", "closed /etc", "closed /etc"),
         },
         "t",
         "etcd-v3.5.1-linux-amd64.tar.gz",
@@ -200,6 +239,10 @@ def test_what_the_looks_mean() -> None:
         "e: only 102 kB are free for the data, 300 MB are needed",
         "g: etcd-v3.5.1-linux-amd64.tar.gz is for amd64, and this is arm64",
         "g: the unit is there, and not ours: give another `unit`",
+        "h: there is no systemd: give `run: process`",
+        "h: there is no tar",
+        "h: m1 is no name of any host here: give an `address`",
+        "h: /etc cannot be written to: give other directories",
         "the clocks differ: a is 3.0 s ahead of b: leases and certificates need them together",
     )
     assert tuple(text for s in found for text in s.sentences(s.advice)) == (
@@ -221,7 +264,7 @@ def test_a_release_that_is_there_is_held_against_the_plan() -> None:
         (there, look("3.5.1"), (), (corrupts,)),
         (there, look("3.3.10"), ("version: etcd 3.3.10: the console brings up 3.4 and newer",), ()),
         (said, look("3.4.23"), ("etcd 3.4.23 is there, and the plan says 3.5.21",), ()),
-        (said, look("3.4.23", "config 1", "token t"), (), ()),
+        (said, look("3.4.23", "config 1", "set initial-cluster-token: t"), (), ()),
         (said, look("3.5.21"), (), ()),
         (
             meeting,
@@ -234,6 +277,20 @@ def test_a_release_that_is_there_is_held_against_the_plan() -> None:
     *_, all_of_them = preflight.judge({"a": look("3.5.1"), "b": look("3.4.23"), "c": look("3.5.1")}, "t", "")
     text = "the releases differ: etcd 3.4.23 on b, 3.5.1 on a and c: the cluster does what the oldest can"
     assert (all_of_them.place, all_of_them.wrong, all_of_them.advice) == ("", (), (text,))
+
+
+def test_a_clock_that_is_not_the_consoles() -> None:
+    made = HostsBootstrap(members=(MemberPlan("a", "m", "10.0.0.1"),), tls=Tls.MADE)
+
+    def said(ahead: float, plan: HostsBootstrap = made) -> list[tuple[bool, str]]:
+        look = preflight.parse(f"clock {1000.0 + ahead:.3f}\n", 1000.0, 1000.2)
+        return list(standing.judge_clock(look, plan))
+
+    assert said(1.1) == said(-1.1) == []
+    assert said(400) == [(False, "its clock is 400.0 s ahead of this machine's")]
+    behind = "its clock is 400.0 s behind this machine's"
+    assert said(-400) == [(True, f"{behind}: a certificate made here would not be valid there yet")]
+    assert said(-400, replace(made, tls=Tls.NONE)) == [(False, behind)]
 
 
 def test_an_etcd_that_has_ended_is_none_that_runs() -> None:
