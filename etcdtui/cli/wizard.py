@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from etcdtui.config.draft import HOSTS, KUBE, Draft
 from etcdtui.config.paper import as_yaml
 from etcdtui.config.profiles import DEMO
 from etcdtui.config.writer import save, see_writable, with_profile
-from etcdtui.errors import ConfigError, UsageError
+from etcdtui.errors import ConfigError, SiteError, UsageError
 from etcdtui.model.bootstrap import HostsBootstrap, KubeBootstrap
 from etcdtui.ops import auth
 from etcdtui.runtime import quitting
@@ -144,7 +145,9 @@ class Behind:
             self.close()
             self._site, self._way = self._plain(profile_of(draft)), way
             if isinstance(self._site, Connectable) and draft.kind == HOSTS:
-                self._site.connect(CONNECT)
+                # Where nobody is reached the look tells it of each.
+                with contextlib.suppress(SiteError):
+                    self._site.connect(CONNECT)
         site = self._site
         assert isinstance(site, Founding)  # noqa: S101  # the profile has a plan
         site.replan(draft.plan())
