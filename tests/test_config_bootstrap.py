@@ -76,6 +76,11 @@ def test_a_stateful_set(tmp_path: Path) -> None:
             KUBE % "secrets: [a]",
             "secrets: expected two Secrets, that for clients and that for peers",
         ),
+        (
+            KUBE % "tls: given, secrets: [a, b]",
+            "tls: the members will ask every client for a certificate: name yours as tls or tls_secret of "
+            "the profile",
+        ),
         (KUBE % "members: 0", "members: expected a whole number from 1 to 99, got 0"),
         (
             KUBE % "version: 3.5",

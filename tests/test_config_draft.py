@@ -34,6 +34,7 @@ ROWS = [{"host": "op@a:22"}, {"host": "b", "name": "b1", "peer_port": "3380"}, {
             "kind": "kubernetes",
             "tls": "given",
             "secrets": "one, two",
+            "tls_secret": "mine",
             "image": "x/etcd:v3.4.23",
             "auth": "yes",
         },

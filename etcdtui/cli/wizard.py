@@ -110,6 +110,7 @@ def profile_of(draft: Draft) -> Profile:
         namespace=said.get("namespace", ""),
         statefulset=said.get("statefulset", ""),
         kubeconfig=path("kubeconfig"),
+        tls_secret=said.get("tls_secret", ""),
         bootstrap=plan,
     )
 

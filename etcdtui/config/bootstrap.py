@@ -75,14 +75,11 @@ def hosts_bootstrap(tree: Tree, hosts: tuple[str, ...], *, client: bool) -> Host
         install_dir=tree.text("install_dir", "a path on the hosts", standard.install_dir),
         account=tree.text("account", "the name of an account", standard.account),
     )
-    if plan.tls is Tls.GIVEN and not client:
-        text = "the members will ask every client for a certificate: name yours as tls of the profile"
-        tree.fail(text, name="tls", got=False)
-    return _checked(tree, plan)
+    return _checked(tree, plan, client)
 
 
-def kube_bootstrap(tree: Tree) -> KubeBootstrap:
-    """A new cluster as a StatefulSet."""
+def kube_bootstrap(tree: Tree, *, client: bool) -> KubeBootstrap:
+    """A new cluster as a StatefulSet; `client` as in `hosts_bootstrap`."""
     tree.only(KUBE_KEYS)
     standard = KubeBootstrap()
     run_as = tree.integer("run_as", 0, 2**31 - 1)
@@ -107,14 +104,18 @@ def kube_bootstrap(tree: Tree) -> KubeBootstrap:
         secrets=(secrets[0], secrets[1]) if secrets else ("", ""),
         cluster_domain=tree.text("cluster_domain", "a domain", standard.cluster_domain),
     )
-    return _checked(tree, plan)
+    return _checked(tree, plan, client)
 
 
 _Plan = TypeVar("_Plan", HostsBootstrap, KubeBootstrap)
 
 
-def _checked(tree: Tree, plan: _Plan) -> _Plan:
+def _checked(tree: Tree, plan: _Plan, client: bool) -> _Plan:
     """The plan, when nothing forbids it; else ConfigError at the key that does."""
+    if plan.tls is Tls.GIVEN and not client:
+        where = "tls or tls_secret" if isinstance(plan, KubeBootstrap) else "tls"
+        text = f"the members will ask every client for a certificate: name yours as {where} of the profile"
+        tree.fail(text, name="tls", got=False)
     problem = checks.first(checks.problems(plan))
     if problem is not None:
         key = problem.where.partition(".")[0].partition("[")[0]

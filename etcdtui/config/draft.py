@@ -131,11 +131,10 @@ class Draft:
                 yield Problem(key, f"expected a whole number from {low} to {high}")
         if self.kind == HOSTS:
             yield from self._bad_cells()
-            if self.text("tls") == Tls.GIVEN:
-                unsaid = [key for key in ("client_cert", "client_key") if not self.text(key)]
-                yield from (
-                    Problem(key, "expected a file: members ask every client for it") for key in unsaid
-                )
+        if self.text("tls") == Tls.GIVEN:
+            keys = ("client_cert", "client_key") if self.kind == HOSTS else ("tls_secret",)
+            unsaid = [key for key in keys if not self.text(key)]
+            yield from (Problem(key, "expected one: members ask every client for it") for key in unsaid)
 
     def _bad_cells(self) -> Iterator[Problem]:
         for row in range(len(self.rows)):
@@ -288,6 +287,7 @@ class Draft:
             "kind": "kube",
             **{key: self.text(key) for key in ("context", "namespace", "statefulset")},
             "kubeconfig": self._file("kubeconfig"),
+            "tls_secret": self.text("tls_secret") if plan.tls is Tls.GIVEN else "",
             "user": "root" if plan.auth else "",
             "bootstrap": _said({
                 "members": plan.members,

@@ -97,6 +97,8 @@ FIELDS: tuple[DraftField, ...] = (
     DraftField("client_key", "Its key, PEM", HOW, "a file here", shown=_when("tls", Tls.GIVEN)),
     DraftField("secrets", "Secrets", HOW, "two: for clients and for peers; ca.crt, tls.crt, tls.key in each",
                shown=lambda d: d.kind == KUBE and d.text("tls") == Tls.GIVEN),
+    DraftField("tls_secret", "Secret of your own", HOW, "the console's: ca.crt, a client's tls.crt and tls.key",
+               shown=lambda d: d.kind == KUBE and d.text("tls") == Tls.GIVEN),
     DraftField("discovery", "How members meet", HOW, "static: told of each other; srv: by DNS; service: at "
                "another etcd", Discovery.STATIC, tuple(Discovery), shown=_hosts),
     DraftField("srv_domain", "Domain of the records", HOW, "such as example.net; the review shows them",

@@ -279,7 +279,7 @@ def _kube(tree: Tree, common: _Common) -> Profile:
         kubeconfig=tree.path("kubeconfig"),
         tls_secret=tree.text("tls_secret", "the name of a Secret"),
         helper_image=tree.text("helper_image", "an image with a shell"),
-        bootstrap=_kube_bootstrap(to_be) if to_be else None,
+        bootstrap=_kube_bootstrap(to_be, tree.has("tls") or tree.has("tls_secret")) if to_be else None,
     )
 
 
@@ -290,10 +290,10 @@ def _hosts_bootstrap(tree: Tree, hosts: tuple[str, ...], client: bool) -> HostsB
     return hosts_bootstrap(tree, hosts, client=client)
 
 
-def _kube_bootstrap(tree: Tree) -> KubeBootstrap:
+def _kube_bootstrap(tree: Tree, client: bool) -> KubeBootstrap:
     from etcdtui.config.bootstrap import kube_bootstrap
 
-    return kube_bootstrap(tree)
+    return kube_bootstrap(tree, client=client)
 
 
 KINDS: dict[str, tuple[type[Profile], Callable[[Tree, _Common], Profile]]] = {

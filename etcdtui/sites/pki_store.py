@@ -61,6 +61,10 @@ class PkiStore:
         """Where the operator's CA, certificate and key lie, for etcdctl and for the profile."""
         return self._paths("ca")[0], *self._paths("client")
 
+    def describe(self) -> str:
+        """What it writes here, for a review."""
+        return f"here {self.directory}/ (0700): ca.pem, client.pem, client-key.pem and the rest, each 0600"
+
     # -- files -------------------------------------------------------------------------------------
 
     def _paths(self, name: str) -> tuple[Path, Path]:

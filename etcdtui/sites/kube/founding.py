@@ -151,7 +151,11 @@ class KubeFounding(KubeSite):
         if self.boot.tls is Tls.MADE:
             names = ", ".join((*made.secrets, f"{made.name}-client"))
             out.append(
-                Piece("secrets", "write certificates made by a CA of its own", f"apply Secret {names}")
+                Piece(
+                    "secrets",
+                    "write certificates made by a CA of its own",
+                    f"{self._store.describe()}; apply Secret {names}",
+                )
             )
         calls = "; ".join(short_call("APPLY", f"{self._path(o)}/{o['metadata']['name']}") for o in small)
         out.append(Piece("objects", "apply budget, Services and the pods' files", calls))

@@ -21,7 +21,8 @@ def release(boot: HostsBootstrap) -> str:
         Source.HOST_URL: f"have every host fetch {plan.where}",
     }[plan.source]
     checksum = f", SHA-256 {plan.sha256}" if plan.sha256 else ""
-    return f"{how}{checksum}; tar -xzf into {target}; ln -sfn {target} {installing.link_of(boot)}"
+    by_way = f"~/{installing.PARCELS}/{installing.tarball_name(boot)}"
+    return f"{how} to {by_way}{checksum}; tar -xzf into {target}; ln -sfn {target} {installing.link_of(boot)}"
 
 
 def places(boot: HostsBootstrap, each: Each) -> str:

@@ -77,6 +77,7 @@ class SshFounding(SshPlanned):
             owner = f"root:{boot.account} " if boot.runner is Runner.SYSTEMD else ""
             keys = f"{owner}{laying.key_mode(boot):04o}"
             call = self._each(lambda m: f"{settings.tls_dir(boot, m)}/*.pem (keys {keys})")
+            call = f"{self._store.describe()}; {call}" if boot.tls is Tls.MADE else call
             out.append(Piece("tls", f"write certificates {whose}", call))
         out.append(Piece("files", "write the configuration", calls.files(boot, self.name, self._each)))
         out += pieces_of(boot, self.name, next(iter(self._members)))
@@ -160,9 +161,7 @@ class SshFounding(SshPlanned):
             case "places":
                 return self._all(lambda h, m: laying.make_places(h, self.boot, m, self._run_of(h)))
             case "tls":
-                return self._all(
-                    lambda h, m: laying.lay_certificates(h, self.boot, m, self._store, self._run_of(h))
-                )
+                return self._lay_certificates()
             case "files":
                 return self._all(self._lay_files)
             case "records" | "service" | "announce" | "undo announce":
@@ -204,6 +203,13 @@ class SshFounding(SshPlanned):
         """Do it on every host of the plan, and something like it on hosts that came later."""
         jobs = [partial(work, self._host(name), member) for name, member in self._members.items()]
         return together([*jobs, *(partial(also, host) for host in later)])
+
+    def _lay_certificates(self) -> str:
+        said = self._all(lambda h, m: laying.lay_certificates(h, self.boot, m, self._store, self._run_of(h)))
+        if self.boot.tls is not Tls.MADE:
+            return said
+        self._store.client()
+        return f"{said}; for you: {', '.join(map(str, self._store.bundle))}"
 
     def _lay_files(self, host: Host, member: MemberPlan) -> str:
         said = laying.lay_files(host, self.boot, member, self.name, self._run_of(host))
