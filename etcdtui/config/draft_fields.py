@@ -97,7 +97,7 @@ FIELDS: tuple[DraftField, ...] = (
     DraftField("client_key", "Its key, PEM", HOW, "a file here", shown=_when("tls", Tls.GIVEN)),
     DraftField("secrets", "Secrets", HOW, "two: for clients and for peers; ca.crt, tls.crt, tls.key in each",
                shown=lambda d: d.kind == KUBE and d.text("tls") == Tls.GIVEN),
-    DraftField("tls_secret", "Secret of your own", HOW, "the console's: ca.crt, a client's tls.crt and tls.key",
+    DraftField("tls_secret", "Your Secret", HOW, "the console's: ca.crt, and a client's tls.crt and tls.key",
                shown=lambda d: d.kind == KUBE and d.text("tls") == Tls.GIVEN),
     DraftField("discovery", "How members meet", HOW, "static: told of each other; srv: by DNS; service: at "
                "another etcd", Discovery.STATIC, tuple(Discovery), shown=_hosts),
