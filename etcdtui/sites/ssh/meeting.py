@@ -14,6 +14,7 @@ from etcdtui.model.bootstrap import Discovery, HostsBootstrap, Tls
 from etcdtui.model.text import clean, plural
 from etcdtui.sites import dns
 from etcdtui.sites.founding import Piece
+from etcdtui.sites.ssh.shell import checked
 
 if TYPE_CHECKING:
     import paramiko
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
 
 T = TypeVar("T")
+_NO_TOOL = 127
+_ASK = """
+if command -v curl >/dev/null; then exec curl -sS -m 20 -- "$1"; fi
+if command -v wget >/dev/null; then exec wget -q -T 20 -O - -- "$1"; fi
+exit 127
+"""
 Dial = Callable[[str], EtcdWriter]
 
 DNS_PORT = 53
@@ -111,7 +118,7 @@ def old_service(host: Host, boot: HostsBootstrap) -> str:
     url = boot.meeting.url.rstrip("/")
     parts, size = urlsplit(url), len(boot.members)
     if parts.scheme != "http":
-        return f"{clean(url)} speaks TLS: etcd will ask it by itself"
+        return _told(host, url, size, _asked_with_tls(host, url))
     request = (
         f"GET {parts.path}/_config/size HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n\r\n"
     )
@@ -128,6 +135,22 @@ def old_service(host: Host, boot: HostsBootstrap) -> str:
     except OSError as error:
         text = clean(str(error), 80) or "no answer"
         raise NodeError(f"{host.name}: the discovery service {clean(url)}: {text}") from None
+    return _told(host, url, size, answer)
+
+
+def _asked_with_tls(host: Host, url: str) -> bytes | None:
+    """What it answers to the host's own curl or wget; None where the host has neither. Raises NodeError."""
+    done = host.shell.run(["sh", "-c", _ASK, "sh", f"{url}/_config/size"], timeout=30)
+    if done.code == _NO_TOOL:
+        return None
+    checked(done, f"{host.name}: the discovery service {clean(url)}")
+    return done.out
+
+
+def _told(host: Host, url: str, size: int, answer: bytes | None) -> str:
+    """What the answer means. Raises NodeError when as many members are not expected."""
+    if answer is None:
+        return f"{clean(url)} speaks TLS, and {host.name} has no curl: etcd will ask it by itself"
     found = re.search(rb'"value"\s*:\s*"(\d+)"', answer)
     if found is None:
         line = answer.split(b"\r\n", 1)[0].decode("ascii", "replace")

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import http.server
+import shutil
 import signal
 import socket
 import tarfile
@@ -354,6 +355,13 @@ def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> No
         assert isinstance(session.site, Founding)
         with pytest.raises(SiteError, match="has no cluster of that token"):
             session.site.carry_out("service", lambda _: None)
+        # Over TLS the host's own curl asks, which trusts whom its etcd will trust.
+        sealed = stage.session(replace(boot, meeting=Meeting(Discovery.SERVICE, url="https://127.0.0.1:9/x")))
+        assert isinstance(sealed.site, Founding)
+        if shutil.which("curl"):
+            with pytest.raises(SiteError, match=r"the discovery service https://127\.0\.0\.1:9/x: curl"):
+                sealed.site.carry_out("service", lambda _: None)
+        sealed.close()
         ready(5)
         with pytest.raises(SiteError, match="expects 5 members, not 3"):
             session.site.carry_out("service", lambda _: None)
