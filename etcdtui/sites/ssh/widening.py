@@ -13,8 +13,8 @@ from etcdtui.model.bootstrap import CLIENT_PORT, PEER_PORT, HostsBootstrap, Memb
 from etcdtui.model.text import clean
 from etcdtui.sites.base import NewNode
 from etcdtui.sites.local.spec import initial_cluster_flag
-from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import installing, laying, paper, receipt
+from etcdtui.sites.pki_store import PkiStore, utc_now
+from etcdtui.sites.ssh import brought, installing, laying, paper, receipt
 from etcdtui.sites.ssh.facts import Facts, Runs
 from etcdtui.sites.ssh.paper import HostFile
 from etcdtui.sites.ssh.releases import shelf_of
@@ -40,7 +40,8 @@ def describe(boot: HostsBootstrap, member: MemberPlan, sibling: Host, store: Pki
     """What will be laid there.
 
     Raises:
-        SiteError: a certificate that the operator brings is not there, or the members run another release.
+        SiteError: a certificate that the operator brings is not there or no good, or the members run another
+            release.
     """
     same_release(boot, sibling)
     parts = []
@@ -48,6 +49,8 @@ def describe(boot: HostsBootstrap, member: MemberPlan, sibling: Host, store: Pki
         parts.append(f"install etcd {boot.release.version} into {installing.target_of(boot)}")
     if boot.tls is Tls.GIVEN:
         laying.certificates(boot, member, store)
+        if wrong := [text for forbids, text in brought.faults(boot, member, utc_now()) if forbids]:
+            raise NodeError(f"{member.host}: {'; '.join(wrong)}")
     if boot.tls in (Tls.GIVEN, Tls.MADE):
         parts.append(f"{settings.tls_dir(boot, member)}/*.pem")
     parts.append(settings.config_file(boot, member))
