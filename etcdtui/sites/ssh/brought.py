@@ -53,16 +53,16 @@ def faults(boot: HostsBootstrap, member: MemberPlan, now: datetime.datetime) -> 
     """
     files = files_of(boot.given, member)
     # Members that found each other by SRV records want the records' domain in each other's certificates.
-    domain = [boot.meeting.domain.rstrip(".")] if boot.meeting.by is Discovery.SRV else []
+    domain = boot.meeting.domain.rstrip(".") if boot.meeting.by is Discovery.SRV else ""
     found: list[tuple[bool, str]] = []
-    for kind, more in (("server", []), ("peer", domain)):
+    for kind, more in (("server", ""), ("peer", domain)):
         ca, cert, key = (files[f"{kind}{end}.pem"] for end in ("-ca", "", "-key"))
         try:
             load_tls(str(ca), str(cert), str(key))
         except UsageError as error:
             found.append((True, error.message))
             continue
-        hosts = [member.dialled.strip("[]"), *more]
+        hosts = [member.dialled.strip("[]"), *([more] if more else [])]
         found += _of_pair(ca, cert, hosts, now, peer=kind == "peer")
     return tuple(dict.fromkeys(found))
 

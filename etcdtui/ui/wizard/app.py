@@ -36,6 +36,8 @@ REST = 0.8
 """Seconds without a keystroke after which the hosts are looked at."""
 REVIEW = 3
 """Number of the last page."""
+_ELSEWHERE = ("name", "release", "where", "sha256", "srv_domain", "discovery", "secrets")
+"""Begins the names of fields that the hosts are looked at without."""
 _OWN = ("page", "next", "enter", "move", "add_row", "drop_row", "look", "leave", "agree")
 """The wizard's actions."""
 
@@ -305,7 +307,7 @@ class WizardApp(App[Draft]):
     def _look_if_needed(self) -> None:
         """Look at the places, when they are said and were not looked at like this."""
         hosts = self.draft.kind == KUBE or all(row.get("host", "").strip() for row in self.draft.rows)
-        unsaid = any(p.hard and not p.where.startswith(("release", "where", "sha256")) for p in self.problems)
+        unsaid = any(problem.hard and not problem.where.startswith(_ELSEWHERE) for problem in self.problems)
         wanted = self.draft.mapping()
         if self._looking or unsaid or not hosts or (self.draft.kind == KUBE and not self.at):
             return
