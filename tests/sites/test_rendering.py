@@ -13,13 +13,15 @@ import pytest
 import yaml
 
 from etcdtui.config import KubeProfile, load
+from etcdtui.errors import SiteError
 from etcdtui.model import etcd_settings as settings
-from etcdtui.model.bootstrap import HostsBootstrap, MemberPlan, Tls
+from etcdtui.model.bootstrap import HostsBootstrap, KubeBootstrap, MemberPlan, Tls
 from etcdtui.sites.kube.access import namespace_of
-from etcdtui.sites.kube.manifests import probes
+from etcdtui.sites.kube.manifests import Manifests, probes
 from etcdtui.sites.pki import Names
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.rendering import render
+from etcdtui.sites.standing import see_unchanged
 from tests.support.etcd import free_ports
 from tests.support.kube import wait_until
 from tests.support.tools import etcd as etcd_binary
@@ -134,6 +136,25 @@ def test_manifests_hang_together() -> None:
         assert str(Path(file[transport]["cert-file"]).parent) in mounts
     assert str(Path(file["data-dir"]).parent) in mounts
     assert container["command"] == ["etcd", "--config-file=/etc/etcd/$(POD_NAME).yaml"]
+
+
+def test_pods_that_stand_are_set_up_in_no_other_way() -> None:
+    three = KubeBootstrap()
+
+    def files(plan: KubeBootstrap, *, founded: bool) -> dict[str, str]:
+        return dict(Manifests(plan, "etcd", "kv").config_map(founded=founded)["data"])
+
+    there = files(three, founded=True)
+    see_unchanged(there, there)
+    see_unchanged(there, files(replace(three, settings={"heartbeat-interval": 200}), founded=True))
+    see_unchanged({}, there)
+    see_unchanged(files(three, founded=False), files(replace(three, tls=Tls.MADE), founded=True))
+    see_unchanged(there, files(replace(three, members=1), founded=True))
+    words = "etcd-0 was set up with advertise-client-urls http://.*another client-transport-security"
+    with pytest.raises(SiteError, match=words):
+        see_unchanged(there, files(replace(three, tls=Tls.MADE), founded=True))
+    with pytest.raises(SiteError, match="the cluster stands without etcd-3, etcd-4: a bring-up adds nobody"):
+        see_unchanged(there, files(replace(three, members=5), founded=True))
 
 
 def test_the_namespace_is_the_one_that_the_bring_up_would_take(tmp_path: Path) -> None:

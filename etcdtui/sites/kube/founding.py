@@ -12,6 +12,7 @@ from etcdtui.model.bootstrap import KubeBootstrap, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
 from etcdtui.model.health import Finding
+from etcdtui.sites import standing
 from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.kube import preflight, razing, rights, undoing
 from etcdtui.sites.kube.access import open_access
@@ -234,12 +235,14 @@ class KubeFounding(KubeSite):
     # -- applying ------------------------------------------------------------------------------------
 
     def _files(self, made: Manifests, *, founded: bool) -> Json:
-        """The ConfigMap; a file that says already that the cluster is founded stays so."""
+        """The ConfigMap; a file that says already that the cluster is founded goes on saying so."""
         wanted = made.config_map(founded=founded)
         there = (self._get(f"{self._path(wanted)}/{wanted['metadata']['name']}") or {}).get("data") or {}
         after = made.config_map(founded=True)["data"]
+        standing.see_unchanged(there, after)
         wanted["data"] = {
-            key: after[key] if there.get(key) == after[key] else text for key, text in wanted["data"].items()
+            key: after[key] if standing.is_founded(standing.settings_in(there.get(key, ""))) else text
+            for key, text in wanted["data"].items()
         }
         return wanted
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from etcdtui.errors import NodeError
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, MemberPlan, Runner, Tls
+from etcdtui.sites import standing
 from etcdtui.sites.pki import Names
 from etcdtui.sites.pki_store import PkiStore
-from etcdtui.sites.ssh import brought, paper, receipt, standing
+from etcdtui.sites.ssh import brought, paper, receipt
 from etcdtui.sites.ssh.paper import HostFile
-from etcdtui.sites.ssh.preflight import settings_in
 from etcdtui.sites.ssh.shell import Done, checked
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def lay_files(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str
     there = _settings_of(host, plan, member, run)
     stands = standing.is_founded(there)
     config, *units = paper.files(plan, member, cluster, founded=stands)
-    if not standing.is_as_planned(there, plan, member, cluster) and write(
+    if not standing.is_same(there, settings.host_settings(plan, member, cluster, founded=True)) and write(
         host, config, run, owner=owner_of(plan, config), noted="" if stands else noted
     ):
         wrote.append(f"{config.path}{' for the next start of its member' if stands else ''}")
@@ -168,7 +168,8 @@ def is_settled(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run) -
 def settle_file(host: Host, plan: HostsBootstrap, member: MemberPlan, cluster: str, run: Run) -> str:
     """Have the configuration file say that the cluster exists; then nothing is undone. Raises NodeError."""
     config = paper.files(plan, member, cluster, founded=True)[0]
-    said = standing.is_as_planned(_settings_of(host, plan, member, run), plan, member, cluster)
+    planned = settings.host_settings(plan, member, cluster, founded=True)
+    said = standing.is_same(_settings_of(host, plan, member, run), planned)
     written = not said and write(host, config, run, owner=owner_of(plan, config))
     receipt.done_with(host, receipt.path(plan, member), run)
     return f"{host.name}: {config.path} " + ("says `existing`" if written else "says so already")
@@ -180,4 +181,4 @@ def _settings_of(host: Host, plan: HostsBootstrap, member: MemberPlan, run: Run)
     done = run(["cat", "--", path])
     if done.code and "No such file" not in done.err:
         raise NodeError(f"{host.name}: {path} cannot be read: {done.err.strip()[-120:]}")
-    return {} if done.code else settings_in(done.text)
+    return {} if done.code else standing.settings_in(done.text)

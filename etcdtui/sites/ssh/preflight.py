@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-
 from etcdtui.model.bootstrap import HostsBootstrap
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.text import clean, si_bytes
 from etcdtui.sites.founding import Sight
+from etcdtui.sites.standing import settings_in
 
 SKEW = 1.0
 """Seconds that the hosts' clocks may differ."""
@@ -168,15 +167,6 @@ def parse(text: str, asked: float, answered: float) -> Look:
             look.fsyncs.append(float(rest))
     look.settings = settings_in("\n".join(config))
     return look
-
-
-def settings_in(text: str) -> dict[str, Any]:
-    """A configuration file as etcd reads it; nothing where somebody has made another thing of it."""
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def judge(looks: Mapping[str, Look], token: str, tarball: str) -> tuple[Sight, ...]:
