@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from etcdtui.errors import SiteError
@@ -11,7 +12,10 @@ from etcdtui.model.text import clean, plural
 from etcdtui.sites.founding import Sight
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.manifests import Manifests
+from etcdtui.sites.pki_faults import Brought, faults
+from etcdtui.sites.pki_store import utc_now
 
+_FILES = ("ca.crt", "tls.crt", "tls.key")
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -75,10 +79,34 @@ def _no_storage(api: Api, plan: KubeBootstrap) -> Iterator[str]:
 
 
 def _missing_secrets(api: Api, made: Manifests) -> Iterator[str]:
-    if made.plan.tls is Tls.GIVEN:
-        for name in made.secrets:
-            if get(api, f"/api/v1/namespaces/{made.namespace}/secrets/{name}") is None:
-                yield f"there is no Secret {made.namespace}/{name} with the certificates you bring"
+    """The Secrets that the operator brings: whether they are there, and what is wrong with them."""
+    if made.plan.tls is not Tls.GIVEN:
+        return
+    for name, peer in zip(made.secrets, (False, True), strict=True):
+        what = f"Secret {made.namespace}/{name}"
+        there = get(api, f"/api/v1/namespaces/{made.namespace}/secrets/{name}")
+        if there is None:
+            yield f"there is no {what} with the certificates you bring"
+        else:
+            yield from secret_faults(what, there, [f"{pod}.{made.domain}" for pod in made.pods], peer=peer)
+
+
+def secret_faults(what: str, secret: dict[str, Any], hosts: Sequence[str], *, peer: bool) -> Iterator[str]:
+    """What keeps members from using the certificates in a Secret.
+
+    Args:
+        what: the Secret as people call it.
+        hosts: names of the pods.
+        peer: whether members show it to each other.
+    """
+    try:
+        data = secret.get("data") or {}
+        ca, cert, key = (base64.b64decode(data[file], validate=True) for file in _FILES)
+    except (KeyError, ValueError):
+        yield f"{what}: expected {', '.join(_FILES)}"
+        return
+    it = Brought(ca, cert, key, *(f"{what}: {file}" for file in _FILES))
+    yield from (text for forbids, text in faults(it, hosts, utc_now(), peer=peer) if forbids)
 
 
 def _room(api: Api, plan: KubeBootstrap) -> tuple[list[str], list[str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 from dataclasses import replace
 from pathlib import Path
 
 from etcdtui.model.bootstrap import Discovery, GivenTls, HostsBootstrap, Meeting, MemberPlan, Tls
+from etcdtui.sites.kube.preflight import secret_faults
 from etcdtui.sites.pki import Names, Pair, issue, make_ca
 from etcdtui.sites.pki_store import utc_now
 from etcdtui.sites.ssh.brought import client_faults, faults
@@ -69,3 +71,22 @@ def test_every_fault_is_told(tmp_path: Path) -> None:
     )
     (tmp_path / "m1.pem").write_text("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")
     assert "damaged certificate or key" in said(good)[0]
+
+
+def test_so_are_those_of_a_secret() -> None:
+    ca = make_ca("one", utc_now())
+    pair = issue(ca, Names("etcd", ("*.etcd.kv.svc.cluster.local",), server=True), utc_now())
+    files = {"ca.crt": ca.cert, "tls.crt": pair.cert, "tls.key": pair.key}
+
+    def said(host: str = "etcd-0.etcd.kv.svc.cluster.local", name: str = "", text: bytes = b"") -> list[str]:
+        found = {**files, name: text}
+        data = {key: base64.b64encode(value).decode() for key, value in found.items() if value}
+        return list(secret_faults("Secret kv/mine", {"data": data}, [host], peer=True))
+
+    assert said() == []
+    assert said(name="tls.key") == ["Secret kv/mine: expected ca.crt, tls.crt, tls.key"]
+    assert said(name="tls.key", text=ca.key) == [
+        "Secret kv/mine: tls.key: this key does not belong to the certificate Secret kv/mine: tls.crt"
+    ]
+    assert said(name="tls.crt", text=b"x")[0].startswith("Secret kv/mine: tls.crt, Secret kv/mine: tls.key")
+    assert "it is not valid for etcd-0.other: its subjectAltName has *.etcd." in said("etcd-0.other")[0]
