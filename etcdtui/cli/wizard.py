@@ -70,6 +70,7 @@ def wizard(args: argparse.Namespace) -> int:
         # What was typed is not to be typed again.
         sys.stdout.write(as_yaml({draft.name: draft.mapping()}))
         raise
+    print(f"{file} has the profile {draft.name} now; `etcdtui bootstrap {draft.name}` goes on with it")
     return console(args, read_config(args, required=False), written.profile, begin="bootstrap")
 
 

@@ -94,15 +94,11 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     assert f"data-dir {stage.root}/data/m0 (now {stage.root}/else/m0): a bring-up does not" in result.message
     assert [path.stat().st_mtime_ns for path in files] == settled
     assert not (stage.root / "else").exists()
-    for interval in (200, 100):
-        other = stage.session(replace(boot, settings={"heartbeat-interval": interval}))
-        run_to_its_end(other)
-        other.close()
-        found = [path.read_text() for path in files if path.suffix == ".yaml"]
-        assert [(f"heartbeat-interval: {interval}" in t, '"existing"' in t) for t in found] == [
-            (True,) * 2
-        ] * 3
-    assert found == configs
+    other = stage.session(replace(boot, settings={"heartbeat-interval": 200}))
+    run_to_its_end(other)
+    other.close()
+    found = [path.read_text() for path in files if path.suffix == ".yaml"]
+    assert found == [text.replace("heartbeat-interval: 100", "heartbeat-interval: 200") for text in configs]
     settled = [path.stat().st_mtime_ns for path in files]
     # Nor is anything taken back of a cluster that stands.
     assert bring_up(session, stop_after=3).outcome is Outcome.CANCELLED
