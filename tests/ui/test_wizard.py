@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from etcdtui.config.draft import KUBE, Draft
@@ -15,7 +16,7 @@ from etcdtui.errors import SiteError
 from etcdtui.sites.founding import Sight
 from etcdtui.ui.modals.form import Choice
 from etcdtui.ui.wizard.app import WizardApp
-from etcdtui.ui.wizard.fields import HELP
+from etcdtui.ui.wizard.fields import HELP, Cell
 from tests.ui.pilot import SIZES, screen_text, until
 
 
@@ -109,6 +110,16 @@ async def test_a_key_typed_fast_finds_the_field_that_a_choice_has_brought() -> N
         app.query_one("#value-source", Choice).action_turn(1)
         app.action_move(1)
         assert app.focused is app.query_one("#value-where")
+
+
+async def test_keys_that_come_at_once_are_taken_in_their_order() -> None:
+    async with wizard() as (app, pilot, _script):
+        await pilot.press("pagedown")
+        cell = app.query_one("#cell-0-host", Cell)
+        for key in ("a", "b", "backspace", "c", "home", "d", "end", "e"):
+            cell.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: len(cell.value) == 4)
+        assert cell.value == "dace"
 
 
 async def test_kubernetes_and_a_name_that_is_taken() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -14,13 +15,17 @@ from etcdtui.model.text import clean
 from etcdtui.ui.modals.panel import Panel
 from etcdtui.ui.ports import PromptInfo
 from etcdtui.ui.spans import Line, Span
+from etcdtui.ui.widgets.typed import Typed
 
 _SWITCH = ("no", "yes")
 
 
-class Choice(Input):
+class Choice(Typed):
     """A field of a few values; the arrows go through them, and typing finds one."""
 
+    IN_ORDER: ClassVar[Mapping[str, str]] = {
+        key: action for key, action in Typed.IN_ORDER.items() if key not in ("left", "right")
+    }
     BINDINGS = [  # noqa: RUF012
         Binding("left", "turn(-1)", show=False),
         Binding("right,space", "turn(1)", show=False),
@@ -74,7 +79,7 @@ class Form(Panel[dict[str, str]]):
                 else:
                     secret = str(prompt.kind) == "secret"
                     text = prompt.proposal if secret else clean(prompt.proposal)
-                    yield Input(text, id=field_id, password=secret, compact=True)
+                    yield Typed(text, id=field_id, password=secret, compact=True)
         yield Static("", id="form-help")
 
     def on_mount(self) -> None:

@@ -9,6 +9,7 @@ from textual.widgets import Input
 from etcdtui.model.text import clean
 from etcdtui.ui.modals.panel import Panel
 from etcdtui.ui.spans import Span
+from etcdtui.ui.widgets.typed import Typed
 
 
 class SecretPanel(Panel[str]):
@@ -20,7 +21,7 @@ class SecretPanel(Panel[str]):
 
     def extra(self) -> ComposeResult:
         """The field; what is typed is never shown, kept or suggested."""
-        field = Input(password=True, compact=True)
+        field = Typed(password=True, compact=True)
         field.cursor_blink = False
         yield field
 

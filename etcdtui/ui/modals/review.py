@@ -15,6 +15,7 @@ from etcdtui.ops.plan import Plan
 from etcdtui.ui.modals.panel import Panel
 from etcdtui.ui.ports import VerdictInfo
 from etcdtui.ui.spans import Line, Span
+from etcdtui.ui.widgets.typed import Typed
 
 
 class Approval(NamedTuple):
@@ -78,7 +79,7 @@ class Review(Panel[Approval]):
 
     def extra(self) -> ComposeResult:
         """Cancel has the focus; a guard that may be overridden brings a field for the cluster's name."""
-        yield Input(id="override", placeholder="the cluster's name", compact=True)
+        yield Typed(id="override", placeholder="the cluster's name", compact=True)
         with Horizontal(id="buttons"):
             yield Button("Cancel (Esc)", id="cancel", compact=True)
             yield Button("Run (y)", id="run", compact=True)

@@ -12,6 +12,7 @@ from textual.widgets import Input
 from etcdtui.model.text import clean
 from etcdtui.ui.modals.panel import Panel
 from etcdtui.ui.spans import Line, Span
+from etcdtui.ui.widgets.typed import Typed
 
 SHOWN = 300
 """Records shown at once; the filter reaches all of them."""
@@ -39,7 +40,7 @@ class AuditScreen(Panel[None]):
 
     def extra(self) -> ComposeResult:
         """The filter."""
-        field = Input(placeholder="filter", compact=True)
+        field = Typed(placeholder="filter", compact=True)
         field.cursor_blink = False
         yield field
 

@@ -16,6 +16,7 @@ from etcdtui.ui.moment import EXAMPLES, parse_moment
 from etcdtui.ui.prose import prose
 from etcdtui.ui.spans import Span
 from etcdtui.ui.widgets.logview import LogView
+from etcdtui.ui.widgets.typed import Typed
 
 DRAW = 0.2
 """Seconds between two looks at what has come: the pace of the log is not that of the screen."""
@@ -72,7 +73,7 @@ class LogScreen(ModalScreen[None]):
         with Vertical(id="log-panel"):
             yield Static("", id="log-title", markup=False)
             yield LogView("log")
-            field = Input(compact=True)
+            field = Typed(compact=True)
             field.cursor_blink = False
             field.display = False
             yield field

@@ -12,6 +12,7 @@ from textual.widgets import Input, Label, Static
 from etcdtui.config.draft import COLUMNS, Draft
 from etcdtui.config.draft_fields import FIELDS, DraftField
 from etcdtui.ui.modals.form import Choice
+from etcdtui.ui.widgets.typed import Typed
 
 ROWS = 9
 """Members that the table takes: seven are the most that etcd advises."""
@@ -47,7 +48,7 @@ class FieldPage(VerticalScroll, can_focus=False):
         if each.choices:
             return Choice(self._draft.text(each.key), tuple(map(str, each.choices)), place)
         typed = self._draft.values.get(each.key, "")
-        return Input(typed, placeholder=each.standard, id=place, compact=True)
+        return Typed(typed, placeholder=each.standard, id=place, compact=True)
 
     def refresh_shown(self) -> None:
         """Show what matters for what was chosen."""
@@ -55,7 +56,7 @@ class FieldPage(VerticalScroll, can_focus=False):
             self.query_one(f"#line-{each.key}").display = each.shown(self._draft)
 
 
-class Cell(Input):
+class Cell(Typed):
     """One cell of the plan table."""
 
     def __init__(self, row: int, column: str) -> None:
