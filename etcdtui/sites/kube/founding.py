@@ -12,7 +12,6 @@ from etcdtui.model.bootstrap import KubeBootstrap, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
 from etcdtui.model.health import Finding
-from etcdtui.sites import standing
 from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.kube import preflight, razing, rights, undoing
 from etcdtui.sites.kube.access import open_access
@@ -23,6 +22,7 @@ from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.manifests import Manifests
 from etcdtui.sites.kube.site import CONNECT, KubeSite
 from etcdtui.sites.pki_store import PkiStore
+from etcdtui.sites.standing import is_founded, see_unchanged, settings_in
 
 MANAGER = "etcdtui"
 """Owner of the fields that are applied."""
@@ -239,9 +239,9 @@ class KubeFounding(KubeSite):
         wanted = made.config_map(founded=founded)
         there = (self._get(f"{self._path(wanted)}/{wanted['metadata']['name']}") or {}).get("data") or {}
         after = made.config_map(founded=True)["data"]
-        standing.see_unchanged(there, after)
+        see_unchanged(there, after)
         wanted["data"] = {
-            key: after[key] if standing.is_founded(standing.settings_in(there.get(key, ""))) else text
+            key: after[key] if is_founded(settings_in(there.get(key, ""))) else text
             for key, text in wanted["data"].items()
         }
         return wanted
