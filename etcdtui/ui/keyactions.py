@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
+from textual.driver import Driver
 
 from etcdtui.model.text import clean
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
 from etcdtui.ui.keymap import shown
 from etcdtui.ui.screens.main import MainScreen
+from etcdtui.ui.terminal import steady
 
 if TYPE_CHECKING:
     from etcdtui.ui.ports import ActionInfo, SessionPort, UnfinishedInfo
@@ -32,6 +34,10 @@ class KeyActions(App[int]):
     bound: dict[str, str]
     """Keys by action id."""
     theme_names: list[str]
+
+    def get_driver_class(self) -> type[Driver]:
+        """One that a terminal which vanishes does not stop."""
+        return steady(super().get_driver_class())
 
     @property
     def main(self) -> MainScreen:

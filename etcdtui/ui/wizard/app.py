@@ -10,6 +10,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.driver import Driver
 from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Input, Static
@@ -25,6 +26,7 @@ from etcdtui.ui.messages import FromThread
 from etcdtui.ui.modals.form import Choice
 from etcdtui.ui.prose import prose
 from etcdtui.ui.spans import Line, Span
+from etcdtui.ui.terminal import steady
 from etcdtui.ui.wizard import words
 from etcdtui.ui.wizard.fields import HELP, ROWS, Cell, FieldPage, PlanTable
 from etcdtui.ui.wizard.ports import Backstage, SightInfo
@@ -124,6 +126,10 @@ class WizardApp(App[Draft]):
                 yield Static("", id="review-text", markup=False)
         yield Static("", id="said", markup=False)
         yield Static("", id="keys")
+
+    def get_driver_class(self) -> type[Driver]:
+        """One that a terminal which vanishes does not stop."""
+        return steady(super().get_driver_class())
 
     def on_mount(self) -> None:
         """The first field has the focus."""
