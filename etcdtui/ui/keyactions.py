@@ -11,9 +11,12 @@ from etcdtui.model.text import clean
 from etcdtui.ui.background import run
 from etcdtui.ui.flow import ActionFlow
 from etcdtui.ui.keymap import shown
+from etcdtui.ui.output import outlasting
 from etcdtui.ui.screens.main import MainScreen
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from etcdtui.ui.ports import ActionInfo, SessionPort, UnfinishedInfo
 
 REFRESHES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -32,6 +35,10 @@ class KeyActions(App[int]):
     bound: dict[str, str]
     """Keys by action id."""
     theme_names: list[str]
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, whose output outlasts its terminal."""
+        return outlasting(super().get_driver_class())
 
     @property
     def main(self) -> MainScreen:
