@@ -20,7 +20,7 @@ test: $(DEV) tools compiled
 test-labs: $(DEV) tools compiled lab-hosts lab-kube
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "long and not hosts and not kube"
 	$(BIN)/python -m pytest -m hosts
-	$(BIN)/python -m pytest -m kube -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -m kube -n $(JOBS) --dist loadfile
 
 # Every pair of sizes, bootstraps, kinds of TLS, users and versions of etcd, brought up in both labs: some 20 minutes.
 test-matrix: $(DEV) tools lab-hosts lab-kube

@@ -65,7 +65,7 @@ async def scenes(session: Session, place: Place) -> None:
         await until(pilot, lambda: "2 of 3 voters healthy" in screen_text(app), 30)
         await select(pilot, lambda: app.main.selected is not None and app.main.selected.name == "etcd-1")
         await pilot.press("v")
-        await shows(app, pilot, "p the run before", "already been bootstrapped")
+        await shows(app, pilot, "prod", "p the run before", "already been bootstrapped")
         keep(app, "kube-log")
         await pilot.press("escape")
         await until(pilot, lambda: fails(3), 180)

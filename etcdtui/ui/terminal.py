@@ -63,7 +63,7 @@ class Terminal(LinuxDriver):
         self._file: Any = Outlet(self._file)
 
     def start_application_mode(self) -> None:
-        """Begin, or go on after a stop; a hang-up continues a process too, and leaves nothing to go on with."""
+        """Begin, or go on after a stop; a hang-up continues a process too, with nothing to go on with."""
         if self._writer_thread is None or os.isatty(self.fileno):
             super().start_application_mode()  # type: ignore[no-untyped-call]
 

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from etcdtui.model.cluster import State
+from etcdtui.model.events import Event
+from etcdtui.model.severity import Severity
 from etcdtui.ui.fit import fit, title_lines, title_width
 from etcdtui.ui.render import MEMBER_COLUMNS, header_lines, status_sheet
 from etcdtui.ui.spans import Span, cut, fitted, spread, width_of, wrapped
 from etcdtui.ui.widgets.lines import difference
+from etcdtui.ui.widgets.timeline import place_of
 from tests.ui.scripted import Ep as _Ep
 from tests.ui.scripted import newer, snapshot
 
@@ -138,3 +141,13 @@ def test_lines_fit_and_wrapping_loses_no_short_word(words: list[str], width: int
     out = "".join("".join(s.text.split()) for one in wrapped(line, width) for s in one)
     if all(cell_len(part) <= width for w in words for part in w.split()):
         assert out == letters
+
+
+def test_what_is_told_late_stands_where_it_happened() -> None:
+    def told(second: float) -> Event:
+        return Event(second, "node", Severity.OK, "")
+
+    events = [told(second) for second in (100.0, 110.2, 110.9, 117.0)]
+    assert [place_of(told(second), events) for second in (118, 110.1, 109.9, 99)] == [4, 3, 1, 0]
+    # A clock that was put back hides nothing.
+    assert place_of(told(50), events) == 4

@@ -18,6 +18,8 @@ from etcdtui.sites.kube.picture import Picture, moment_of
 
 PACE = 2.0
 """Seconds between two readings at least."""
+SHARE = 10
+"""How many times as long as a reading took nothing is read: a full namespace costs its server something."""
 PAGE, PAGES = 500, 10
 """Events read at one time, and how often at most: a namespace with thousands is somebody else's."""
 AT_ONCE = 30
@@ -64,9 +66,10 @@ class Chronicle:
         if not self._asking.acquire(blocking=False):
             return
         try:
-            if time.monotonic() >= self._next:
-                self._next = time.monotonic() + PACE
+            if (began := time.monotonic()) >= self._next:
                 self._ask(link)
+                ended = time.monotonic()
+                self._next = ended + max(PACE, SHARE * (ended - began))
         finally:
             self._asking.release()
 

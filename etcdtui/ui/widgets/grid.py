@@ -155,7 +155,7 @@ class Grid(ScrollView, can_focus=True):
     def go(self, where: str) -> None:
         """Move the cursor (or, sideways, the view) as vim's keys say."""
         if where in ("left", "right"):
-            self.scroll_relative(x=-8 if where == "left" else 8, animate=False)
+            self.scroll_relative(x=-8 if where == "left" else 8, animate=False, immediate=True)
         elif self._cursor is not None:
             half, last = max(1, (self.size.height - self.header_height) // 2), len(self.keys) - 1
             at = self.keys.index(self._cursor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 from textual.geometry import Size
@@ -24,6 +24,8 @@ GLYPH = {
 """Sign and colour of a severity."""
 KEPT = 1000
 """Events that are kept on screen; the audit log keeps more."""
+LATE = 30
+"""Seconds that an event may be told late, as Kubernetes' are; more is a clock that was put back."""
 _INDENT = len(" 00:00:00 ● ")
 
 
@@ -37,6 +39,14 @@ def event_lines(event: Event, width: int) -> list[Line]:
     return [first, *((Span(" " * _INDENT), Span(piece, tone)) for piece in pieces[1:])]
 
 
+def place_of(event: Event, events: Sequence[Event]) -> int:
+    """Where an event belongs among others, oldest first: what is told late stands where it happened."""
+    place = len(events)
+    while place and 0 < int(events[place - 1].wall_time) - int(event.wall_time) <= LATE:
+        place -= 1
+    return place
+
+
 class Timeline(ScrollView, can_focus=True):
     """A list of events."""
 
@@ -46,11 +56,13 @@ class Timeline(ScrollView, can_focus=True):
         self._lines: list[Line] = []
 
     def add(self, events: Iterable[Event]) -> None:
-        """Put events on top, oldest first; a scrolled view stays where it was."""
+        """Put events on top, oldest first, or where they happened; a scrolled view stays where it was."""
         before = len(self._lines)
         for event in events:
-            self._events.append(event)
-            self._lines[:0] = event_lines(event, self._room())
+            place, room = place_of(event, self._events), self._room()
+            above = sum(len(event_lines(later, room)) for later in self._events[place:])
+            self._events.insert(place, event)
+            self._lines[above:above] = event_lines(event, room)
         if len(self._events) > KEPT:
             del self._events[: len(self._events) - KEPT]
         grown = len(self._lines) - before

@@ -9,20 +9,16 @@ import pytest
 
 from tests.support.kube import Kube, Place, namespace
 
-LONGEST = ("test_selfmanaged.py", "test_scaling.py", "test_restoring.py")
-"""Files whose one test outlasts others: begun last it would be waited for by two idle workers."""
-SHARED = {"three", "static_pod"}
-"""Fixtures of a module: its tests stay together with ``--dist loadgroup``, all others go where room is."""
+LONGEST = ("test_selfmanaged.py", "test_restoring.py", "test_scaling.py", "test_quota.py")
+"""Files whose one test outlasts others, the longest first: begun last, idle workers would wait for it."""
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests on one StatefulSet together, and begin with the longest of the others."""
+    """Begin with the longest; ``--dist loadfile`` puts files with more tests before them by itself."""
     here = Path(__file__).parent
-    for item in items:
-        if item.path.parent == here and SHARED & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: not (item.path.parent == here and item.path.name in LONGEST))
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="module")

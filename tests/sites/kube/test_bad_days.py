@@ -19,7 +19,6 @@ from tests.sites.kube.support import (
     as_somebody,
     console_on,
     documented_rules,
-    names,
     site_on,
     token_of,
 )
@@ -144,20 +143,3 @@ def test_rights_that_are_taken_away_stop_the_change_and_not_the_picture(three: P
         console.from_now()
         console.until(well)
         console.do("restart-node", "etcd-1")
-
-
-def test_a_quota_that_allows_no_further_pod_is_told_and_the_growth_taken_back(
-    place: Place, tmp_path: Path
-) -> None:
-    place.config_files(1)
-    place.wait_ready(1)
-    place.run("create", "quota", "few", "--hard=pods=1")
-    with console_on(place, tmp_path) as console:
-        console.ready(1)
-        result = console.session.execute(console.session.prepare("scale", None, {"voters": 2}))
-        assert result.outcome.value == "failed" and "exceeded quota: few" in result.message, result.message
-        (left,) = console.session.unfinished()
-        undone = console.session.execute(console.session.settle(left.id, "undo"))
-        assert undone.outcome.value == "done", undone.message
-    assert names(place) == ["etcd-0"]
-    assert place.get("statefulset", "etcd")["spec"]["replicas"] == 1

@@ -43,5 +43,6 @@ def test_grow_by_learners_and_shrink_leader_and_all(place: Place, tmp_path: Path
         assert again.steps[0].verb == "node.discard" and "DELETE" in again.steps[0].call
         console.do("scale", voters=2)
         assert names(place) == ["etcd-0", "etcd-1"]
-        console.do("scale", voters=1, discard=True)
-        assert claims(place) == ["data-etcd-0", "data-etcd-2"]
+        assert claims(place) == ["data-etcd-0", "data-etcd-1", "data-etcd-2"]
+        last = console.session.prepare("scale", None, {"voters": 1, "discard": True}).steps[-1]
+        assert last.verb == "node.discard" and last.args == {"node": "etcd-1"}

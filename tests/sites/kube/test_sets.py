@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from etcdtui.errors import NodeError, SiteError
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
+from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.chronicle import Chronicle
@@ -17,6 +19,7 @@ from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.picture import Picture, covers
 from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
 from etcdtui.sites.kube.site import KubeSite
+from tests.sites.kube.support import documented_rules
 from tests.support.kube import MANIFESTS
 
 
@@ -380,3 +383,22 @@ def test_a_budget_is_the_sets_where_its_selector_takes_the_pods() -> None:
     assert takes(matchExpressions=rule("tier", "Exists")) and not takes(
         matchExpressions=rule("app", "DoesNotExist")
     )
+
+
+def test_the_documented_roles_hold_the_rights_that_are_used_and_no_others() -> None:
+    def said(rules: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+        return {
+            (verb, group, resource)
+            for rule in rules
+            for verb in rule["verbs"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+        }
+
+    def used(*lists: Sequence[rights.Right]) -> set[tuple[str, str, str]]:
+        return {(right.verb, right.group, right.resource) for each in lists for right in each}
+
+    reading, acting = documented_rules()
+    files = {("get", "", "configmaps")}
+    assert said(reading) == used(rights.READING) | files
+    assert said(acting) == used(rights.ACTING, rights.RESTORING) - files
