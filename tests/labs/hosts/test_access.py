@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bench.terminal import Terminal
 from etcdtui.config import SshHost
+from tests.cli.command import Cli
 from tests.labs.hosts.clusters import LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Answers, opened
@@ -122,3 +125,32 @@ def test_the_command_line_from_outside_and_on_the_jump_host(
         )
         assert done.returncode == 0, done.stderr
         assert "3 of 3 voters healthy" in done.stdout
+
+
+def test_a_cluster_is_adopted_from_one_of_its_hosts(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
+    """The profile has the hosts that the member list led to, so that it does without the first one."""
+    home = lab.home(tmp_path / "home")
+    cli = Cli(tmp_path, {name: home[name] for name in ("HOME", "SSH_AUTH_SOCK")})
+    file = cli.config("# mine\nprofiles: {}\n")
+    done = cli("adopt", "prod", "--ssh", "n3", "-J", "ops@jump")
+    assert done.returncode == 0, done.stderr
+    assert "3 members, etcd 3.4.23" in done.stderr
+    profile = yaml.safe_load(done.stdout)["prod"]
+    assert profile == yaml.safe_load(file.read_text())["profiles"]["prod"]
+    assert profile["kind"] == "ssh" and profile["jump"] == ["ops@jump"]
+    assert len(profile["hosts"]) == 3 and "n3" in profile["hosts"]
+    assert cli("status", "prod").returncode == 0
+    # Its nodes are found under their unit, and acted on.
+    other = next(host for host in profile["hosts"] if host != "n3")
+    done = cli("restart", other, "prod", "--yes")
+    assert done.returncode == 0, done.stderr
+    with closing(Terminal([sys.executable, "-m", "etcdtui", "launch", "prod"], env=cli.environ())) as console:
+        console.wait_for("3 of 3 voters healthy")
+        console.send("q")
+        assert console.process.wait(2) == 0
+    lab["n3"].run("systemctl", "stop", "ssh")
+    try:
+        rows = cli.json("status", "prod", "-o", "json")
+    finally:
+        lab["n3"].run("systemctl", "start", "ssh")
+    assert sum(row["revision"] is not None for row in rows) == 2, rows
