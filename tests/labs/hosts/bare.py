@@ -63,6 +63,20 @@ def bare(lab: Lab, size: int = 3) -> Iterator[tuple[Machine, ...]]:
             JUMP.run("rm", "-f", "/etc/sudoers.d/ops")
 
 
+def assert_laid(machine: Machine) -> None:
+    """Its member runs under the unit that a bring-up lays, and could not found a second cluster."""
+    name = f"m-{machine.name}"
+    unit = machine.run("systemctl", "show", "brought", "--value", "-p",
+                       "ActiveState,User,NRestarts,UnitFileState")  # fmt: skip
+    assert sorted(unit.split()) == ["0", "active", "enabled", "kv"]
+    assert machine.run("readlink", "/opt/brought/current").strip().endswith(f"v{VERSION}")
+    config = f"/etc/brought/{name}.yaml"
+    assert "existing" in machine.run("cat", config)
+    owned = f"stat -c '%a %U:%G' /etc/brought/tls/{name}/*-key.pem {config} /var/lib/brought/{name}"
+    modes = machine.run("sh", "-c", owned).splitlines()
+    assert modes == ["640 root:kv", "640 root:kv", "640 root:kv", "700 kv:kv"]
+
+
 def tarball(folder: Path) -> ReleasePlan:
     """A release of 3.5, made of a real etcd."""
     path = folder / f"etcd-v{VERSION}-linux-amd64.tar.gz"

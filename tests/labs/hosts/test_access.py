@@ -33,23 +33,22 @@ def test_passwords_of_logins_and_of_sudo_are_asked_once(
     config = tmp_path / "config"
     text = lab.ssh_config.read_text()
     config.write_text("Host n1 n2\n    PubkeyAuthentication no\n" + text)
-    for name in ("n1", "n4"):
-        # Sudo that remembers a login for all of an account's sessions takes no password a second time.
-        lab[name].write("/etc/sudoers.d/remembers", "Defaults timestamp_type=global\n", 0o440)
-    try:
-        with opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen:
-            seen.settled()
-            for name in ("n1", "n2"):
-                # It stops and starts: root is needed twice.
-                seen.done("restart-node", name)
-            seen.done("add-member", node="n4", name="fourth")
-            assert seen.row("n4").member.name == "fourth"
-            assert 'ETCD_NAME="fourth"' in lab["n4"].run("cat", "/etc/default/etcd")
-            seen.done("remove-member", "n4")
-    finally:
-        for name in ("n1", "n4"):
-            lab[name].run("rm", "/etc/sudoers.d/remembers")
+    # Sudo that remembers a login for all of an account's sessions takes no password a second time.
+    lab["n4"].write("/etc/sudoers.d/remembers", "Defaults timestamp_type=global\n", 0o440)
+    with (
+        lab["n4"].without("/etc/sudoers.d/remembers"),
+        opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen,
+    ):
+        seen.settled()
+        # Members change before a node is restarted: etcd wants all of them connected for five seconds.
+        seen.done("add-member", node="n4", name="fourth")
+        assert seen.row("n4").member.name == "fourth"
+        assert 'ETCD_NAME="fourth"' in lab["n4"].run("cat", "/etc/default/etcd")
+        seen.done("remove-member", "n4")
+        # It stops and starts: root is needed twice.
+        seen.done("restart-node", "n2")
     kinds = [prompt.split(" of ")[0] for prompt in asker.prompts]
+    # n1 is the pattern for n4, so that its files are read.
     assert sorted(kinds) == ["password"] * 2 + ["sudo password"] * 3
     told = (tmp_path / "audit.jsonl").read_text() + "".join(
         p.read_text() for p in (tmp_path / "plans").rglob("*") if p.is_file()
@@ -139,7 +138,6 @@ def test_a_cluster_is_adopted_from_one_of_its_hosts(lab: Lab, cluster: LabCluste
     assert profile == yaml.safe_load(file.read_text())["profiles"]["prod"]
     assert profile["kind"] == "ssh" and profile["jump"] == ["ops@jump"]
     assert len(profile["hosts"]) == 3 and "n3" in profile["hosts"]
-    assert cli("status", "prod").returncode == 0
     # Its nodes are found under their unit, and acted on.
     other = next(host for host in profile["hosts"] if host != "n3")
     done = cli("restart", other, "prod", "--yes")

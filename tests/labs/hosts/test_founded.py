@@ -12,15 +12,13 @@ from etcdtui.model.bootstrap import Tls
 from etcdtui.model.cluster import EndpointRow
 from etcdtui.ops.plan import Outcome
 from etcdtui.runtime.session import Session
-from tests.labs.hosts.bare import LEFT, bare, console, plan_for, tarball
+from tests.labs.hosts.bare import LEFT, assert_laid, bare, console, plan_for, tarball
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.machines import Machine
 from tests.sites.local.support import wait_until
 from tests.support.consoles import bring_up, do, done, ready
 
 ALL = {"m-n1", "m-n2", "m-n3", "m-n4"}
-UNIT = "systemctl show brought -p ActiveState -p User -p NRestarts -p UnitFileState --value"
-OWNED = "stat -c '%a %U:%G' /etc/brought/tls/m-n4/*-key.pem /etc/brought/m-n4.yaml /var/lib/brought/m-n4"
 
 
 @contextmanager
@@ -57,10 +55,7 @@ def grow(session: Session, further: Machine) -> None:
     """A member more on the further host, which is set up as the bring-up did."""
     done(do(session, "scale", voters=4))
     assert {member.name for member in ready(session, 4).members} == ALL
-    assert sorted(further.run("sh", "-c", UNIT).split()) == ["0", "active", "enabled", "kv"]
-    assert further.run("readlink", "/opt/brought/current").strip().endswith("v3.5.1")
-    modes = further.run("sh", "-c", OWNED).splitlines()
-    assert modes == ["640 root:kv", "640 root:kv", "640 root:kv", "700 kv:kv"]
+    assert_laid(further)
 
 
 def heal(session: Session, node: Machine) -> None:
