@@ -44,7 +44,7 @@ def run(root: Path) -> list[Row]:
             by_hand = _by_hand(lab, machines, release)
         with bare(lab) as machines:
             ours = _ours(lab, machines, release, root)
-    name = "three members on hosts under systemd behind a jump host, to healthy"
+    name = "three members under systemd behind a jump host, to healthy"
     return [at_most(name, ours, by_hand, "s", MOST)]
 
 
