@@ -1,7 +1,8 @@
 """`python -m bench`: runs every benchmark, prints the table and writes ``bench/results.json``.
 
 `python -m bench kube` runs and prints those on a real Kubernetes alone; the lab of tests/labs/kube must run.
-`python -m bench ssh` those through a jump host alone, `python -m bench bringup` that of a bring-up.
+`python -m bench ssh` those through a jump host alone, `python -m bench bringup` those of a bring-up: the one
+under systemd needs root and the lab of tests/labs/hosts built.
 None of them writes the file.
 """
 
@@ -11,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import bringup, console, kube, reading, ssh
-from bench.result import save, table
+from bench import bringup, bringup_hosts, console, kube, reading, ssh
+from bench.result import Row, save, table
 
 
 def main() -> int:
@@ -22,17 +23,21 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="etcdtui-bench-") as directory:
         root = Path(directory)
-        alone = {"ssh": ssh.run, "bringup": bringup.run}
+        alone = {"ssh": ssh.run, "bringup": _bringup}
         if len(sys.argv) > 1 and sys.argv[1] in alone:
             print(table(alone[sys.argv[1]](root)))
             return 0
         for name in ("reading", "console", "ssh", "bringup"):
             (root / name).mkdir()
         rows = reading.run(root / "reading") + console.run(root / "console")
-        rows += ssh.run(root / "ssh") + bringup.run(root / "bringup") + kube.run()
+        rows += ssh.run(root / "ssh") + _bringup(root / "bringup") + kube.run()
     save(rows)
     print(table(rows))
     return 0 if all(row.holds for row in rows) else 1
+
+
+def _bringup(root: Path) -> list[Row]:
+    return bringup.run(root) + bringup_hosts.run(root)
 
 
 sys.exit(main())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from etcdtui.errors import EtcdError, NotPermitted
+from etcdtui.errors import EtcdError, NotPermitted, Unreachable
 from etcdtui.etcd.api import Credentials, EtcdWriter
 from etcdtui.etcd.errors import is_permission_denied
 from tests.etcd.conftest import Connect
@@ -15,6 +16,13 @@ from tests.support.etcd import EtcdCluster, Proc, running
 
 ROOT = Credentials("root", "secret-of-root")
 PLAIN = Credentials("plain", "secret-of-plain")
+
+
+def lock(cluster: EtcdCluster, version: str) -> None:
+    """Have it ask for users: root is one."""
+    cluster.etcdctl("user", "add", "root:secret-of-root", version=version)
+    cluster.etcdctl("user", "grant-role", "root", "root", version=version)
+    cluster.etcdctl("auth", "enable", version=version)
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +33,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory, version: str) -> Iterator[E
     """
     extra = ["--snapshot-count", "5"]
     with running(tmp_path_factory.mktemp("locked"), 1, version, extra=extra) as started:
-        started.etcdctl("user", "add", "root:secret-of-root", version=version)
         started.etcdctl("user", "add", "plain:secret-of-plain", version=version)
-        started.etcdctl("user", "grant-role", "root", "root", version=version)
-        started.etcdctl("auth", "enable", version=version)
+        lock(started, version)
         yield started
 
 
@@ -79,9 +85,7 @@ def test_a_user_where_authentication_is_off_goes_on_as_etcdctl_does(
         etcd = connect(open_to_all.procs[0], user=ROOT)
         assert etcd.put(b"a", b"1", 3) > 0
         assert etcd.get(b"a", 3) is not None
-        open_to_all.etcdctl("user", "add", "root:secret-of-root", version=version)
-        open_to_all.etcdctl("user", "grant-role", "root", "root", version=version)
-        open_to_all.etcdctl("auth", "enable", version=version)
+        lock(open_to_all, version)
         # Now it counts: the next call authenticates.
         found = etcd.get(b"a", 3)
         assert found is not None
@@ -119,6 +123,31 @@ def test_a_token_that_a_restart_made_invalid_is_replaced(
     assert stranger.get(b"after", 3) is not None
 
 
+def test_a_token_of_the_cluster_that_was_there_before_is_not_shown_to_the_next(
+    tmp_path: Path, version: str, connect: Connect
+) -> None:
+    """etcd holds a call back until it has applied the index in its token; a new cluster has not for long."""
+    with running(tmp_path, 1, version) as cluster:
+        lock(cluster, version)
+        (proc,) = cluster.procs
+        filler, etcd = connect(proc, user=ROOT), connect(proc, user=ROOT)
+        for n in range(50):
+            filler.put(b"filler", b"%d" % n, 3)
+        assert etcd.hash_kv(3).hash
+        proc.kill()
+        shutil.rmtree(proc.data_dir)
+        proc.start()
+        cluster.wait_healthy()
+        lock(cluster, version)
+        while True:
+            try:
+                etcd.status(3)
+                break
+            except Unreachable:
+                continue
+        assert etcd.hash_kv(3).hash
+
+
 def test_a_token_older_than_the_auth_store_is_replaced(
     locked: EtcdCluster, version: str, connect: Connect
 ) -> None:
@@ -132,9 +161,7 @@ def test_status_needs_no_quorum_though_a_token_would(
     tmp_path_factory: pytest.TempPathFactory, connect: Connect
 ) -> None:
     with running(tmp_path_factory.mktemp("three"), 3, "3.5") as cluster:
-        cluster.etcdctl("user", "add", "root:secret-of-root")
-        cluster.etcdctl("user", "grant-role", "root", "root")
-        cluster.etcdctl("auth", "enable")
+        lock(cluster, "3.5")
         for proc in cluster.procs[1:]:
             proc.kill()
         assert connect(cluster.procs[0], user=ROOT).status(1.5).member_id

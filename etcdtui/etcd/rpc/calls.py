@@ -32,6 +32,7 @@ class Calls:
         self.auth = etcdrpc.AuthStub(self.client.channel)
         self._auth_lock = threading.Lock()
         self._token: Metadata = None
+        self._looks_after = False
         # The server said that it has no users; it is asked again only when it demands one.
         self._auth_off = False
 
@@ -76,10 +77,11 @@ class Calls:
         if self._fault is not None:
             raise self._fault
         deadline = time.monotonic() + timeout
-        if self._credentials is not None and self._token is None and not self._auth_off:
-            self._authenticate(None, deadline, timeout)
+        credentials, token = self._credentials, self._token
+        if token is None and credentials is not None and not self._auth_off:
+            token = self._authenticate(None, deadline, timeout)
         for attempt in (1, 2):
-            token, started = self._token, False
+            started = False
             try:
                 answers = method(request(), timeout=_left(deadline), metadata=token)
             except ValueError:
@@ -92,7 +94,7 @@ class Calls:
                 error = self._error(exc, timeout)
                 if attempt == 2 or started or self._credentials is None or not is_stale_token(error):
                     raise error from None
-                self._authenticate(token, deadline, timeout)
+                token = self._authenticate(token, deadline, timeout)
             else:
                 return
             finally:
@@ -120,15 +122,19 @@ class Calls:
         if not self._auth_lock.acquire(timeout=_left(deadline)):
             raise DeadlineExceeded(NO_ANSWER.format(timeout=timeout))
         try:
-            if self._token is None or self._token == stale:
+            token = self._token
+            if token is None or token == stale:
                 self._token = None
-                self._token = self._ask_token(deadline, timeout)
-            return self._token
+                self._token = token = self._ask_token(deadline, timeout)
+            return token
         finally:
             self._auth_lock.release()
 
     def _ask_token(self, deadline: float, timeout: float) -> Metadata:
         user = self._credentials or Credentials("", "")
+        if not self._looks_after:
+            self._looks_after = True
+            self.disconnects.add(self._forget_token)
         request = etcdrpc.AuthenticateRequest(name=user.user, password=user.password)
         try:
             answer = self._once(self.auth.Authenticate, request, timeout, deadline, None)
@@ -139,6 +145,14 @@ class Calls:
             self._auth_off = True
             return None
         return (("token", answer.token),)
+
+    def _forget_token(self) -> None:
+        """The connection was lost, and what answers next may be a new cluster at the same address.
+
+        A token ends in the index at which it was given, and etcd (``server/auth/simple_token.go``) holds a
+        call back until it has applied that index: one of a restored cluster would until the deadline.
+        """
+        self._token = None
 
     def _error(self, exc: Any, timeout: float) -> EtcdError:
         error = explain(exc.code().name, exc.details() or "", self._target, timeout)

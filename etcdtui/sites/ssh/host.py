@@ -129,11 +129,12 @@ class Host:
         return probe.parse(self._watch.ask(timeout))
 
     def _look_deep(self, timeout: float) -> Look:
-        timeout = max(timeout, DEEP_TIMEOUT)
+        timeout, asked = max(timeout, DEEP_TIMEOUT), self.facts.unit or self.stated.unit
         look = self._once(self.facts, timeout, deep=True)
         facts = found.find(look, self.stated, self.facts, self._read)
         if facts.runs is Runs.SYSTEMD:
-            look = self._once(facts, timeout, deep=True)
+            if facts.unit != asked:
+                look = self._once(facts, timeout, deep=True)
             if not found.owns(look, facts, self.stated) and look.processes:
                 facts = found.as_process(look, self.stated, self.facts, self._read)
             else:

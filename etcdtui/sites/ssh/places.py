@@ -66,8 +66,9 @@ class SshPlaces:
         free = self.free_nodes()
         if len(free) < count:
             there = f"{plural(len(free), 'host')} of the profile without a member"
+            unseen = [f"; {h.name}: {h.link.why()}" for h in self.hosts().values() if not h.detected]
             raise SiteError(
-                f"{self.name}: {there}, {count} needed",
+                f"{self.name}: {there}, {count} needed{''.join(unseen)}",
                 "enter further hosts into `hosts`, or give --peer-urls of an etcd that you start yourself",
             )
         return free[:count]

@@ -36,6 +36,10 @@ for file in "$unit" "$config"; do
         [ "$file" = "$config" ] && [ -d "$tls" ] && rm -rf -- "$tls" && echo "removed $tls"
         rmdir -- "$(dirname "$tls")" 2>/dev/null
     fi
+    # As later changes found it.
+    for was in "$file".before-*; do
+        grep -q 'ritten by etcdtui' "$was" 2>/dev/null && rm -f -- "$was" && echo "removed $was"
+    done
 done
 rm -f -- "$receipt"
 [ -z "$pid" ] || rm -f -- "$pid"

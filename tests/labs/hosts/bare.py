@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ OLDER = "/usr/bin/etcd"
 DOMAIN = "kv.test"
 HERE = "10.213.1.1"
 """An address of this machine on the nodes' network, while `here` holds."""
+LEFT = "pidof etcd; ls -d /etc/brought/* /var/lib/brought/* /etc/systemd/system/brought* 2>/dev/null; :"
+"""What a tear-down that deletes data must not leave."""
 CLEAN = (
     "systemctl disable -q --now brought 2>/dev/null; userdel kv 2>/dev/null; systemctl reset-failed; "
     "rm -rf /etc/systemd/system/brought.service /etc/brought /opt/brought /var/lib/brought /home/*/.cache; "
@@ -38,22 +41,40 @@ def inner(machine: Machine) -> str:
     return machine.nics[-1].address.split("/")[0]
 
 
+def _strip(machine: Machine) -> None:
+    LabCluster.clear(machine)
+    machine.run("sh", "-c", CLEAN)
+
+
 @contextlib.contextmanager
 def bare(lab: Lab, size: int = 3) -> Iterator[tuple[Machine, ...]]:
     """So many hosts without etcd, bare again afterwards; the jump host is the fifth."""
     machines = (*lab.nodes, lab.spare, lab.jump)[:size]
     if JUMP in machines:
         JUMP.write("/etc/sudoers.d/ops", "ops ALL=(ALL) NOPASSWD: ALL\n", 0o440)
-    for machine in machines:
-        LabCluster.clear(machine)
-        machine.run("sh", "-c", CLEAN)
+    with ThreadPoolExecutor(len(machines)) as pool:
+        list(pool.map(_strip, machines))
     try:
         yield machines
     finally:
-        for machine in machines:
-            machine.run("sh", "-c", CLEAN)
+        with ThreadPoolExecutor(len(machines)) as pool:
+            list(pool.map(_strip, machines))
         if JUMP in machines:
             JUMP.run("rm", "-f", "/etc/sudoers.d/ops")
+
+
+def assert_laid(machine: Machine) -> None:
+    """Its member runs under the unit that a bring-up lays, and could not found a second cluster."""
+    name = f"m-{machine.name}"
+    unit = machine.run("systemctl", "show", "brought", "--value", "-p",
+                       "ActiveState,User,NRestarts,UnitFileState")  # fmt: skip
+    assert sorted(unit.split()) == ["0", "active", "enabled", "kv"]
+    assert machine.run("readlink", "/opt/brought/current").strip().endswith(f"v{VERSION}")
+    config = f"/etc/brought/{name}.yaml"
+    assert "existing" in machine.run("cat", config)
+    owned = f"stat -c '%a %U:%G' /etc/brought/tls/{name}/*-key.pem {config} /var/lib/brought/{name}"
+    modes = machine.run("sh", "-c", owned).splitlines()
+    assert modes == ["640 root:kv", "640 root:kv", "640 root:kv", "700 kv:kv"]
 
 
 def tarball(folder: Path) -> ReleasePlan:
@@ -79,9 +100,11 @@ def plan_for(machines: tuple[Machine, ...], release: ReleasePlan, **more: Any) -
     )
 
 
-def console(lab: Lab, root: Path, boot: HostsBootstrap, **more: Any) -> Session:
-    """A new console on it."""
-    hosts = tuple(member.host for member in boot.members)
+def console(
+    lab: Lab, root: Path, boot: HostsBootstrap, further: tuple[Machine, ...] = (), **more: Any
+) -> Session:
+    """A new console on it; `further`: hosts of the profile that its plan table does not have."""
+    hosts = (*(member.host for member in boot.members), *(machine.name for machine in further))
     site = open_site(SshProfile(name="new", hosts=hosts, ssh_config=lab.ssh_config, bootstrap=boot, **more))
     audit, store = AuditLog(root / "audit.jsonl"), PlanStore(root / "plans")
     session = Session(site, profile="new", refresh=0.5, timeout=1.5, audit=audit, store=store)

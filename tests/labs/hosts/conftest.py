@@ -13,9 +13,17 @@ from tests.support.tools import missing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "/labs/hosts/" in str(item.path):
-            item.add_marker(pytest.mark.hosts)
+    """Tests that share a cluster follow each other, so that it is made once."""
+    places = [at for at, item in enumerate(items) if "/labs/hosts/" in str(item.path)]
+    ours = sorted((items[at] for at in places), key=_shares)
+    for at, item in zip(places, ours, strict=True):
+        item.add_marker(pytest.mark.hosts)
+        items[at] = item
+
+
+def _shares(item: pytest.Item) -> int:
+    names = getattr(item, "fixturenames", ())
+    return next((n for n, name in enumerate(("cluster", "mixed")) if name in names), 2)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,13 @@ from tests.labs.hosts.base import BASE, CACHE
 
 RUN = CACHE / "run"
 """Where the overlays of running machines lie."""
+CGROUPS = tuple(
+    root
+    for root in map(Path, ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"))
+    if (root / "cgroup.procs").exists()
+)
+"""The trees of control groups in which a systemd keeps its units."""
+_INTO = 'for group in $0; do echo $$ > "$group/cgroup.procs" || exit 1; done; exec "$@"'
 
 
 def sh(*argv: str, check: bool = True) -> str:
@@ -92,10 +99,18 @@ class Machine:
         """The outer ends of its interfaces."""
         return [f"vb-etl-{self.name}"] + [f"etl-{self.name}-i"] * (len(self.nics) - 1)
 
+    @property
+    def cgroups(self) -> list[Path]:
+        """Its control groups; in shared ones its systemd would take another machine's units away."""
+        return [root / f"etl-{self.name}" for root in CGROUPS]
+
     def boot(self) -> None:
         """Start it; does not wait."""
+        for group in self.cgroups:
+            group.mkdir(exist_ok=True)
         first, *others = self.nics
         argv = [
+            "sh", "-c", _INTO, " ".join(map(str, self.cgroups)),
             "systemd-nspawn", "-q", "-D", str(self.root), "--boot", f"--network-bridge={first.bridge}",
             "--register=no", "--keep-unit", f"--machine=etl-{self.name}", "--console=pipe",
             *(f"--network-veth-extra=etl-{self.name}-i:inner0" for _ in others),
@@ -192,6 +207,12 @@ class Machine:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
                 time.sleep(0.05)
+        for group in self.cgroups:
+            for inner in sorted(group.rglob("*/"), reverse=True):
+                with contextlib.suppress(OSError):
+                    inner.rmdir()
+            with contextlib.suppress(OSError):
+                group.rmdir()
         # The kernel takes the interfaces away some time after the last process; a boot would meet them.
         for name in self._interfaces():
             sh("ip", "link", "delete", name, check=False)

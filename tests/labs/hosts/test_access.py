@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bench.terminal import Terminal
 from etcdtui.config import SshHost
+from tests.cli.command import Cli
 from tests.labs.hosts.clusters import LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Answers, opened
@@ -30,23 +33,22 @@ def test_passwords_of_logins_and_of_sudo_are_asked_once(
     config = tmp_path / "config"
     text = lab.ssh_config.read_text()
     config.write_text("Host n1 n2\n    PubkeyAuthentication no\n" + text)
-    for name in ("n1", "n4"):
-        # Sudo that remembers a login for all of an account's sessions takes no password a second time.
-        lab[name].write("/etc/sudoers.d/remembers", "Defaults timestamp_type=global\n", 0o440)
-    try:
-        with opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen:
-            seen.settled()
-            for name in ("n1", "n2"):
-                # It stops and starts: root is needed twice.
-                seen.done("restart-node", name)
-            seen.done("add-member", node="n4", name="fourth")
-            assert seen.row("n4").member.name == "fourth"
-            assert 'ETCD_NAME="fourth"' in lab["n4"].run("cat", "/etc/default/etcd")
-            seen.done("remove-member", "n4")
-    finally:
-        for name in ("n1", "n4"):
-            lab[name].run("rm", "/etc/sudoers.d/remembers")
+    # Sudo that remembers a login for all of an account's sessions takes no password a second time.
+    lab["n4"].write("/etc/sudoers.d/remembers", "Defaults timestamp_type=global\n", 0o440)
+    with (
+        lab["n4"].without("/etc/sudoers.d/remembers"),
+        opened(lab, tmp_path, asker=asker, hosts=hosts, ssh_config=config) as seen,
+    ):
+        seen.settled()
+        # Members change before a node is restarted: etcd wants all of them connected for five seconds.
+        seen.done("add-member", node="n4", name="fourth")
+        assert seen.row("n4").member.name == "fourth"
+        assert 'ETCD_NAME="fourth"' in lab["n4"].run("cat", "/etc/default/etcd")
+        seen.done("remove-member", "n4")
+        # It stops and starts: root is needed twice.
+        seen.done("restart-node", "n2")
     kinds = [prompt.split(" of ")[0] for prompt in asker.prompts]
+    # n1 is the pattern for n4, so that its files are read.
     assert sorted(kinds) == ["password"] * 2 + ["sudo password"] * 3
     told = (tmp_path / "audit.jsonl").read_text() + "".join(
         p.read_text() for p in (tmp_path / "plans").rglob("*") if p.is_file()
@@ -122,3 +124,31 @@ def test_the_command_line_from_outside_and_on_the_jump_host(
         )
         assert done.returncode == 0, done.stderr
         assert "3 of 3 voters healthy" in done.stdout
+
+
+def test_a_cluster_is_adopted_from_one_of_its_hosts(lab: Lab, cluster: LabCluster, tmp_path: Path) -> None:
+    """The profile has the hosts that the member list led to, so that it does without the first one."""
+    home = lab.home(tmp_path / "home")
+    cli = Cli(tmp_path, {name: home[name] for name in ("HOME", "SSH_AUTH_SOCK")})
+    file = cli.config("# mine\nprofiles: {}\n")
+    done = cli("adopt", "prod", "--ssh", "n3", "-J", "ops@jump")
+    assert done.returncode == 0, done.stderr
+    assert "3 members, etcd 3.4.23" in done.stderr
+    profile = yaml.safe_load(done.stdout)["prod"]
+    assert profile == yaml.safe_load(file.read_text())["profiles"]["prod"]
+    assert profile["kind"] == "ssh" and profile["jump"] == ["ops@jump"]
+    assert len(profile["hosts"]) == 3 and "n3" in profile["hosts"]
+    # Its nodes are found under their unit, and acted on.
+    other = next(host for host in profile["hosts"] if host != "n3")
+    done = cli("restart", other, "prod", "--yes")
+    assert done.returncode == 0, done.stderr
+    with closing(Terminal([sys.executable, "-m", "etcdtui", "launch", "prod"], env=cli.environ())) as console:
+        console.wait_for("3 of 3 voters healthy")
+        console.send("q")
+        assert console.process.wait(2) == 0
+    lab["n3"].run("systemctl", "stop", "ssh")
+    try:
+        rows = cli.json("status", "prod", "-o", "json")
+    finally:
+        lab["n3"].run("systemctl", "start", "ssh")
+    assert sum(row["revision"] is not None for row in rows) == 2, rows

@@ -207,17 +207,19 @@ def test_a_wrong_account_is_told_once_with_what_was_tried(
     assert len([p for p in asker.prompts if "ghost@n1" in p]) == 1
 
 
-def test_a_missing_binary_and_a_full_disk_are_said_by_the_start(hosts: Lab, tmp_path: Path) -> None:
-    lab, cluster = hosts, LabCluster(hosts, ("unit", "systemd", "systemd"))
-    cluster.up()
+def test_a_missing_binary_and_a_full_disk_are_said_by_the_start(
+    lab: Lab, cluster: LabCluster, tmp_path: Path
+) -> None:
     with opened(lab, tmp_path) as seen:
         seen.settled()
         seen.done("stop-node", "n1")
-        lab["n1"].run("mv", "/opt/etcd", "/opt/gone")
-        result = seen.act("start-node", "n1")
-        assert "its binary cannot be executed" in result.message, result.message
-        lab["n1"].run("mv", "/opt/gone", "/opt/etcd")
-        # systemd tries again by itself.
+        lab["n1"].run("mv", "/usr/bin/etcd", "/usr/bin/gone")
+        try:
+            result = seen.act("start-node", "n1")
+            assert "its binary cannot be executed" in result.message, result.message
+        finally:
+            lab["n1"].run("mv", "/usr/bin/gone", "/usr/bin/etcd")
+        seen.done("start-node", "n1")
         seen.settled()
         seen.done("stop-node", "n2")
         lab["n2"].run("sh", "-c", FULL)

@@ -27,7 +27,7 @@ from etcdtui.model.bootstrap import (
     Tls,
 )
 from etcdtui.ops.plan import Outcome
-from tests.labs.hosts.bare import DOMAIN, OLDER, bare, console, here, inner, plan_for, tarball, zone
+from tests.labs.hosts.bare import DOMAIN, LEFT, OLDER, bare, console, here, inner, plan_for, tarball, zone
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.machines import Machine
 from tests.support.consoles import bring_up
@@ -185,7 +185,4 @@ def test_a_whole_life(hosts: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             session.close()
         spans = [f"{b - a:.1f}" for a, b in zip([began, *times], times, strict=False)]
         print(f"{way}: up {spans[0]} s, written to and restarted {spans[1]} s, torn down {spans[2]} s")
-        left = (
-            "pidof etcd; ls -d /etc/brought/* /var/lib/brought/* /etc/systemd/system/brought* 2>/dev/null; :"
-        )
-        assert [machine.run("sh", "-c", left) for machine in machines] == [""] * way.size
+        assert [machine.run("sh", "-c", LEFT) for machine in machines] == [""] * way.size

@@ -65,6 +65,7 @@ def test_every_way_of_running_etcd_takes_a_member_away_and_back(
             seen.done("restart-node", name)
 
 
+@pytest.mark.long
 def test_a_further_host_is_set_up_as_its_sibling_is(lab: Lab, mixed: LabCluster, tmp_path: Path) -> None:
     """After the pattern of the first host, the static pod, for none is more frequent."""
     mixed.clear(lab.spare)
