@@ -11,7 +11,7 @@ from etcdtui.etcd.errors import is_transient
 from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.model.joining import initial_cluster
 from etcdtui.model.quorum import is_healthy_voter
-from etcdtui.model.reconfig import SETTLED
+from etcdtui.model.reconfig import SETTLED, UNHEALTHY
 from etcdtui.model.text import clean
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor
@@ -27,6 +27,8 @@ LIST_TIMEOUT = 2.0
 CONFIRM_TIMEOUT = 10.0
 """Seconds until every member that answers must have applied a removal."""
 PAUSE = 0.1
+SETTLING = 0.5
+"""Seconds between two questions whether all are connected by now."""
 STOP_TIMEOUT = 20.0
 
 
@@ -147,11 +149,22 @@ def _send(
 ) -> None:
     """Send a change once; where its answer was lost, look whether it happened.
 
+    The members of a cluster that has just come up may have found each other after they answered us: etcd
+    refuses then, in so many words and without doing anything, and is asked again until it cannot be that.
+
     Raises:
         OutcomeUnknown: it was sent, its answer was not seen, and its effect is not there, or not yet.
     """
+    deadline = time.monotonic() + SETTLED + 2
     try:
-        call(context.writer(member))
+        while True:
+            try:
+                call(context.writer(member))
+                return
+            except Refused as error:
+                if UNHEALTHY not in error.details or time.monotonic() >= deadline:
+                    raise
+            time.sleep(SETTLING)
     except (DeadlineExceeded, Unreachable, Refused) as error:
         if happened(context.fresh(FRESH)):
             return
