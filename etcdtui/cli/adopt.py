@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -69,6 +70,7 @@ def mapping_of(profile: Profile, site: Site, snapshot: ClusterSnapshot) -> dict[
     elif isinstance(profile, KubeProfile):
         out |= {
             "context": profile.context,
+            "kubeconfig": _kubeconfig(os.environ),
             "tls_secret": profile.tls_secret,
             "helper_image": profile.helper_image,
             "user": profile.user,
@@ -78,6 +80,12 @@ def mapping_of(profile: Profile, site: Site, snapshot: ClusterSnapshot) -> dict[
         out |= {"endpoints": list(dict.fromkeys([*profile.endpoints, *answering])), "user": profile.user}
     tls = getattr(profile, "tls", None)
     return _said({**out, **found, "tls": _tls(tls) if tls else {}})
+
+
+def _kubeconfig(environ: Mapping[str, str]) -> str:
+    """The one file that ``KUBECONFIG`` names, so that the profile opens in other shells too."""
+    named = [part for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return str(Path(named[0]).expanduser().absolute()) if len(named) == 1 else ""
 
 
 def _tls(files: TlsPaths) -> dict[str, str]:

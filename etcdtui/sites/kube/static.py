@@ -141,6 +141,11 @@ class StaticPods(KubeReading):
     def _make_link(self) -> Link:
         return StaticLink(self._where, self._forwards.directory, self._pod_changed, self.chronicle.read)
 
+    def profile_keys(self) -> Mapping[str, object]:
+        """That they are static pods, and their namespace."""
+        namespace = {"namespace": self._picture.etcd.namespace} if self._picture is not None else {}
+        return {**namespace, "static_pods": True}
+
     def dial(self, url: str) -> EtcdWriter:
         """By port-forward with the profile's certificates; without any by the pod's etcdctl and its own."""
         if self._material() is None and url.startswith("https://"):

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
+import pty
 import re
+import select
+import struct
+import subprocess
+import sys
+import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from etcdtui.model.bootstrap import KubeBootstrap
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.ops.audit import AuditLog
 from etcdtui.ops.plan import Outcome
@@ -19,6 +28,7 @@ from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.site import KubeSite
+from tests.cli.command import Cli
 from tests.runtime.watch import Watch, settled
 from tests.support.kube import CHECKOUT, Place
 
@@ -96,7 +106,55 @@ def console_on(place: Place, root: Path, **more: Any) -> Iterator[Console]:
         session.close()
 
 
-def as_somebody(place: Place, file: Path, rules: list[dict[str, object]]) -> Path:
+def cli_on(place: Place, root: Path, boot: KubeBootstrap) -> Cli:
+    """The command with a profile ``new`` that says what its cluster is to be."""
+    cli = Cli(root)
+    said = {
+        "image": boot.image,
+        "members": boot.members,
+        "run_as": boot.run_as,
+        "storage": boot.storage,
+        "cpu": boot.cpu,
+        "memory": boot.memory,
+        "settings": dict(boot.settings),
+    }
+    new = {"kind": "kube", "context": place.kube.context, "namespace": place.name, "bootstrap": said}
+    if place.kube.kubeconfig:
+        new["kubeconfig"] = place.kube.kubeconfig
+    cli.config(yaml.safe_dump({"profiles": {"new": new}}))
+    return cli
+
+
+@contextlib.contextmanager
+def on_a_terminal(cli: Cli, *words: str) -> Iterator[int]:
+    """The command on a terminal of its own; it is quit afterwards, and ends well."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+    environ = cli.environ(TERM="xterm-256color", TEXTUAL_ANIMATIONS="none")
+    command = [sys.executable, "-m", "etcdtui", *words]
+    console = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environ)
+    try:
+        yield master
+        os.write(master, b"q")
+        read_until(master, b"\x1b[?1049l")
+        assert console.wait(10) == 0
+    finally:
+        console.kill()
+        console.wait(10)
+        os.close(slave)
+        os.close(master)
+
+
+def read_until(master: int, wanted: bytes, timeout: float = 40) -> None:
+    """Until the console has written that."""
+    got, deadline = b"", time.monotonic() + timeout
+    while wanted not in got:
+        assert time.monotonic() < deadline, got[-3000:]
+        if select.select([master], [], [], 0.2)[0]:
+            got += os.read(master, 65536)
+
+
+def as_somebody(place: Place, file: Path, rules: Sequence[Mapping[str, object]]) -> Path:
     """A kubeconfig that impersonates a user with these rights in the namespace."""
     place.apply(
         [
@@ -104,7 +162,7 @@ def as_somebody(place: Place, file: Path, rules: list[dict[str, object]]) -> Pat
                 "apiVersion": "rbac.authorization.k8s.io/v1",
                 "kind": "Role",
                 "metadata": {"name": "few", "namespace": place.name},
-                "rules": rules,
+                "rules": list(rules),
             },
             {
                 "apiVersion": "rbac.authorization.k8s.io/v1",

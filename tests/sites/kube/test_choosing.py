@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import select
-import struct
-import subprocess
-import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +12,7 @@ import pytest
 from etcdtui.model.cluster import State
 from tests.cli.command import Cli
 from tests.labs.kube import settings
+from tests.sites.kube.support import on_a_terminal, read_until
 from tests.support.kube import Kube, Place, wait_until
 from tests.support.pki import make_pki
 
@@ -123,6 +116,10 @@ def test_static_pods_are_seen_and_maintained_and_what_cannot_be_done_is_said(
     assert done.returncode == 0, done.stderr
     refused = cli("restart", row["name"], *name, "--yes")
     assert refused.returncode == 2 and "kube" in refused.stderr
+    adopted = cli("adopt", "plane", *name)
+    assert adopted.returncode == 0 and "static_pods: true" in adopted.stdout, adopted.stderr
+    (again,) = cli.json("status", "plane", "-o", "json", "--timeout", "10s")
+    assert again["name"] == row["name"]
 
 
 def test_the_console_lets_choose_and_opens_what_was_chosen(place: Place, tmp_path: Path) -> None:
@@ -132,29 +129,7 @@ def test_the_console_lets_choose_and_opens_what_was_chosen(place: Place, tmp_pat
         objects[0]["spec"]["replicas"] = 0
         place.apply(objects)
     cli = Cli(tmp_path, {"KUBECONFIG": place.kube.kubeconfig} if place.kube.kubeconfig else {})
-    command = [sys.executable, "-m", "etcdtui", "launch", "--context", place.kube.context, "-n", place.name]
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
-    environ = cli.environ(TERM="xterm-256color", TEXTUAL_ANIMATIONS="none")
-    console = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environ)
-    try:
+    with on_a_terminal(cli, "launch", "--context", place.kube.context, "-n", place.name) as master:
         read_until(master, b"which one is it?")
         os.write(master, b"j\r")
         read_until(master, f"StatefulSet {place.name}/two: 0 wanted".encode())
-        os.write(master, b"q")
-        read_until(master, b"\x1b[?1049l")
-        assert console.wait(10) == 0
-    finally:
-        console.kill()
-        console.wait(10)
-        os.close(slave)
-        os.close(master)
-
-
-def read_until(master: int, wanted: bytes, timeout: float = 40) -> None:
-    """Until the console has written that."""
-    got, deadline = b"", time.monotonic() + timeout
-    while wanted not in got:
-        assert time.monotonic() < deadline, got[-3000:]
-        if select.select([master], [], [], 0.2)[0]:
-            got += os.read(master, 65536)
