@@ -268,6 +268,12 @@ def _render(commands: Subparsers) -> None:
     command.add_argument("profile", metavar="PROFILE", help="name of a profile with a mapping bootstrap")
     _config(command)
     command.add_argument("--founded", action="store_true", help="as they are once the cluster stands")
+    command.add_argument(
+        "--only",
+        metavar="KIND/NAME",
+        default="",
+        help="one object in Kubernetes, such as service/etcd-client",
+    )
 
 
 def _adopt(commands: Subparsers) -> None:

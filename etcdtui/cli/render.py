@@ -14,7 +14,7 @@ from etcdtui.sites.rendering import render as rendered
 def render(args: argparse.Namespace) -> int:
     """Print the files or manifests; what could be better goes to stderr."""
     profile = by_name(args.profile, read_config(args))
-    text = rendered(profile, founded=args.founded)
+    text = rendered(profile, founded=args.founded, only=args.only)
     if isinstance(profile, KubeProfile | SshProfile) and profile.bootstrap is not None:
         from etcdtui.model.bootstrap_checks import problems, sentence
 

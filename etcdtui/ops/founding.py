@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from etcdtui.errors import GuardRefused, NotOffered
-from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
+from etcdtui.model.cluster import ClusterSnapshot, Member, Node, RunState
 from etcdtui.model.quorum import budget
 from etcdtui.model.text import clean
 from etcdtui.ops.context import Context
@@ -18,7 +19,7 @@ from etcdtui.sites.founding import Founding, Piece
 
 _OTHERS = "no-other-cluster"
 FAILED_FOR = 30.0
-"""Seconds for which a node must be found failed before it is believed that it will not come."""
+"""Seconds for which a node must be found not to run before it is believed that it will not come."""
 HEALTHY_TIMEOUT = 180.0
 """Seconds from the start of all members until the cluster must be healthy."""
 
@@ -151,11 +152,10 @@ def _like(url: str, patterns: list[str]) -> bool:
 @verification("founded")
 def _founded(args: Args, snapshot: ClusterSnapshot) -> Look:
     """All members of the plan (args: ``members``, names) are there and healthy, or why a node is not."""
-    ended = [n for n in snapshot.nodes if n.run_state is RunState.FAILED]
+    ended = [n for n in snapshot.nodes if n.run_state is RunState.FAILED or _does_not_come(n, args)]
     if ended:
         # One that ends because the others are not there yet is started again within that time.
-        words = "; ".join(f"{clean(n.name)}: {clean(n.detail, 300)}" for n in ended)
-        return Look(False, words, lost=True, hold=FAILED_FOR)
+        return Look(False, _why(ended), lost=True, hold=FAILED_FOR)
     starting = [n for n in snapshot.nodes if n.run_state is RunState.STARTING and n.detail]
     there = {member.name for member in snapshot.members}
     if snapshot.members_known and (missing := [n for n in args["members"] if n not in there]):
@@ -163,5 +163,20 @@ def _founded(args: Args, snapshot: ClusterSnapshot) -> Look:
     look = VERIFICATIONS["cluster-healthy"](args, snapshot)
     if look.done or not starting:
         return look
-    words = "; ".join(f"{clean(n.name)}: {clean(n.detail, 300)}" for n in starting)
-    return Look(False, f"{look.text}; {words}")
+    return Look(False, f"{look.text}; {_why(starting)}")
+
+
+def _does_not_come(node: Node, args: Args) -> bool:
+    """Whether a node of the plan does not run; a host that has no member to run yet is none of it."""
+    return node.run_state is RunState.STOPPED and node.member_name in args["members"]
+
+
+def _why(nodes: Sequence[Node]) -> str:
+    """What is said of each; those of which the same is said together."""
+    alike: dict[str, list[Node]] = {}
+    for node in nodes:
+        alike.setdefault(node.detail.replace(node.name, ""), []).append(node)
+    return "; ".join(
+        f"{', '.join(clean(node.name) for node in same)}: {clean(same[0].detail, 300)}"
+        for same in alike.values()
+    )

@@ -9,6 +9,7 @@ from etcdtui.config import KubeProfile, Profile, SshProfile
 from etcdtui.errors import UsageError
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, Tls
+from etcdtui.model.text import clean
 from etcdtui.sites.build import SET_NAME
 
 if TYPE_CHECKING:
@@ -18,18 +19,21 @@ NAMESPACE = "default"
 """The namespace that a profile leaves open, and its context too."""
 
 
-def render(profile: Profile, *, founded: bool = False) -> str:
+def render(profile: Profile, *, founded: bool = False, only: str = "") -> str:
     """Files for hosts, or manifests for Kubernetes. Keys of certificates are never among them.
 
     Args:
         founded: as they are once the cluster stands.
+        only: one of the manifests, such as ``service/etcd-client``; empty for all.
 
     Raises:
-        UsageError: the profile does not say what its cluster is to be.
+        UsageError: the profile does not say what its cluster is to be, or there is no such manifest.
     """
     if isinstance(profile, KubeProfile) and profile.bootstrap is not None:
-        return _manifests(profile, founded)
+        return _manifests(profile, founded, only)
     if isinstance(profile, SshProfile) and profile.bootstrap is not None:
+        if only:
+            raise UsageError("--only: the files of hosts are printed as a whole", "leave it out")
         return "\n".join(_hosts(profile.name, profile.bootstrap, founded))
     raise no_plan(profile)
 
@@ -43,7 +47,7 @@ def no_plan(profile: Profile) -> UsageError:
     return UsageError(text, "profiles of kind ssh and kube are")
 
 
-def _manifests(profile: KubeProfile, founded: bool) -> str:
+def _manifests(profile: KubeProfile, founded: bool, only: str) -> str:
     import yaml
 
     from etcdtui.sites.kube.access import namespace_of
@@ -64,8 +68,14 @@ def _manifests(profile: KubeProfile, founded: bool) -> str:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
     Dumper.add_representer(str, text)
-    documents = yaml.dump_all(made.all(founded=founded), Dumper=Dumper, sort_keys=False, width=100)
-    if profile.bootstrap.tls is Tls.NONE:
+    objects = {f"{o['kind']}/{o['metadata']['name']}".lower(): o for o in made.all(founded=founded)}
+    if only and only.lower() not in objects:
+        raise UsageError(
+            f"--only: {clean(only, 60)!r} is none of the objects", f"there is {', '.join(objects)}"
+        )
+    wanted = [objects[only.lower()]] if only else list(objects.values())
+    documents = yaml.dump_all(wanted, Dumper=Dumper, sort_keys=False, width=100)
+    if profile.bootstrap.tls is Tls.NONE or only:
         return documents
     names = " and ".join(made.secrets)
     return f"# The Secrets {names} (ca.crt, tls.crt, tls.key) must be there first.\n{documents}"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from etcdtui.model.cluster import ClusterSnapshot, RunState, State
+from etcdtui.model.cluster import ClusterSnapshot, Node, RunState, State
+from etcdtui.ops.founding import FAILED_FOR
 from etcdtui.ops.plan import Check
 from etcdtui.ops.verify import Look, look
 from tests.ops.worlds import answer, member, node, picture, silent, simple, url
@@ -113,6 +114,17 @@ def test_quorum_and_the_whole_cluster() -> None:
     assert not found.done
     assert "n2 is down" in found.text
     assert not see("cluster-healthy", ClusterSnapshot("lab", members_error="refused")).done
+
+
+def test_a_bring_up_is_lost_by_its_own_nodes_alone_and_what_is_the_same_is_said_once() -> None:
+    names = [f"n{number}" for number in range(3)]
+    check = Check("founded", {"members": names})
+    why = "no pod: exceeded quota"
+    nodes = [Node(name, RunState.STOPPED, why, member_name=name) for name in names[:2]]
+    seen = look(check, ClusterSnapshot("t", nodes=(*nodes, Node("spare", RunState.STOPPED, "no unit"))))
+    assert (seen.text, seen.lost, seen.hold) == (f"n0, n1: {why}", True, FAILED_FOR)
+    spare = look(check, ClusterSnapshot("t", nodes=(Node("spare", RunState.STOPPED, "no unit"),)))
+    assert not spare.lost and "no unit" not in spare.text
 
 
 def test_an_unknown_verification_is_lost_at_once() -> None:

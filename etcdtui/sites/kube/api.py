@@ -35,11 +35,15 @@ class ApiError(SiteError):
 
     Args:
         status: the HTTP status; 0 when there was no answer.
+        causes: field and message of each cause that the server tells apart.
     """
 
-    def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
+    def __init__(
+        self, message: str, hint: str = "", status: int = 0, causes: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.causes = causes
 
 
 class Api:
@@ -76,12 +80,16 @@ class Api:
         """A patch, JSON merge unless told otherwise. Raises ApiError."""
         return self._json("PATCH", path, query, body, kind)
 
-    def apply(self, path: str, body: Json, manager: str) -> Json:
+    def apply(self, path: str, body: Json, manager: str, *, rehearse: bool = False) -> Json:
         """Server-side apply: the fields of `body` are `manager`'s from then on. Raises ApiError.
 
         Fields that somebody else manages and that would change are a conflict, status 409.
+
+        Args:
+            rehearse: have the server judge it, admission included, and change nothing.
         """
-        return self._json("PATCH", path, {"fieldManager": manager}, body, APPLY_PATCH)
+        query = {"fieldManager": manager, **({"dryRun": "All"} if rehearse else {})}
+        return self._json("PATCH", path, query, body, APPLY_PATCH)
 
     def delete(self, path: str, body: Json | None = None) -> Json:
         """DELETE, with DeleteOptions. Raises ApiError."""
@@ -205,18 +213,34 @@ class Api:
         raise self._refusal(answer.status, said)
 
     def _refusal(self, status: int, data: bytes) -> ApiError:
-        text = data.decode(errors="replace")
+        text, causes = data.decode(errors="replace"), tuple[tuple[str, str], ...]()
         try:
-            text = json.loads(text)["message"]
-        except (ValueError, KeyError, TypeError):
+            told = json.loads(text)
+            text, causes = told["message"], _causes(told)
+        except (ValueError, KeyError, TypeError, AttributeError):
             text = text[:300]
         said = clean(" ".join(text.split()), 300)
         if status == 401:
             hint = "log in again: the token or certificate has expired or is not known there"
             return ApiError(f"{self.where}: not authenticated", hint, status)
         if status == 403:
-            return ApiError(f"not permitted: {said}", "ask for that right", status)
-        return ApiError(f"{self.where}: {said or f'HTTP {status}'}", "", status)
+            return ApiError(*_forbidden(said), status)
+        return ApiError(f"{self.where}: {said or f'HTTP {status}'}", "", status, causes)
+
+
+def _causes(told: Json) -> tuple[tuple[str, str], ...]:
+    causes = (told.get("details") or {}).get("causes") or ()
+    return tuple((str(c.get("field", "")), str(c.get("message", ""))) for c in causes)
+
+
+def _forbidden(said: str) -> tuple[str, str]:
+    """A refusal with its way out: 403 is also said of what is permitted and too much, or against a policy."""
+    if "quota" in said:
+        return f"the quota refuses it: {said}", "have the quota raised, or ask for less"
+    policy = said.partition("is forbidden:")[2].strip()
+    if policy and " cannot " not in policy:
+        return f"admission refuses it: {said}", "change what is asked for, or have that policy changed"
+    return f"not permitted: {said}", "ask for that right"
 
 
 def _http_errors() -> tuple[type[Exception], ...]:

@@ -25,7 +25,8 @@ PAGE, PAGES = 500, 10
 AT_ONCE = 30
 """News told at one time at most: a namespace with a crash loop has hundreds."""
 
-
+_UNBOUND = ("ProvisioningFailed", "FailedBinding")
+"""Reasons of a claim's events that tell why it has no volume."""
 _MADE = re.compile(r"create Pod (\S+) ")
 """How the controller tells of a pod that it has made."""
 
@@ -42,6 +43,7 @@ class Chronicle:
         self._next = float("-inf")
         self._not_made: dict[str, tuple[float, str]] = {}
         self._made: dict[str, float] = {}
+        self._unbound: dict[str, str] = {}
 
     def not_made(self, pod: str) -> str:
         """Why Kubernetes could not make a pod, as it last said (an exceeded quota); empty for nothing."""
@@ -49,6 +51,11 @@ class Chronicle:
             since = self._made.get(pod, 0.0)
             found = [said for said in self._not_made.values() if f"Pod {pod} " in said[1] and said[0] > since]
         return max(found)[1].rpartition("failed error: ")[2] if found else ""
+
+    def unbound(self, claim: str) -> str:
+        """Why a claim that waits has no volume, as Kubernetes last said; empty for nothing."""
+        with self._lock:
+            return self._unbound.get(claim, "")
 
     def tell(self, severity: Severity, text: str) -> None:
         """Add a line of our own."""
@@ -98,6 +105,9 @@ class Chronicle:
         if item.get("reason") == "FailedCreate":
             with self._lock:
                 self._not_made[uid] = (at, clean(" ".join(str(item.get("message", "")).split()), 300))
+        if item.get("reason") in _UNBOUND:
+            with self._lock:
+                self._unbound[subject] = clean(" ".join(str(item.get("message", "")).split()), 300)
         if at < self._since - 1 or self._seen.get(uid, 0) >= count:
             return None
         self._seen[uid] = count

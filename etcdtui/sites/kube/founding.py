@@ -13,9 +13,10 @@ from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
 from etcdtui.model.health import Finding
 from etcdtui.sites.founding import Piece, Sight, Tell
-from etcdtui.sites.kube import preflight, razing, rights, undoing
+from etcdtui.sites.kube import applying, preflight, razing, rights, undoing
 from etcdtui.sites.kube.access import open_access
-from etcdtui.sites.kube.api import Api, ApiError
+from etcdtui.sites.kube.api import Api
+from etcdtui.sites.kube.applying import path_of
 from etcdtui.sites.kube.base import short_call
 from etcdtui.sites.kube.certificates import secrets
 from etcdtui.sites.kube.choice import Where
@@ -24,17 +25,7 @@ from etcdtui.sites.kube.site import CONNECT, KubeSite
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.standing import is_founded, see_unchanged, settings_in
 
-MANAGER = "etcdtui"
-"""Owner of the fields that are applied."""
 Json = dict[str, Any]
-
-_PATHS = {
-    "PodDisruptionBudget": "apis/{version}/namespaces/{namespace}/poddisruptionbudgets",
-    "Service": "api/v1/namespaces/{namespace}/services",
-    "ConfigMap": "api/v1/namespaces/{namespace}/configmaps",
-    "Secret": "api/v1/namespaces/{namespace}/secrets",
-    "StatefulSet": "apis/apps/v1/namespaces/{namespace}/statefulsets",
-}
 
 
 class KubeFounding(KubeSite):
@@ -145,7 +136,7 @@ class KubeFounding(KubeSite):
             Piece(
                 "check",
                 "look whether Kubernetes can take it",
-                "namespace, StorageClass, nodes, claims of an earlier cluster",
+                "namespace, StorageClass, nodes, earlier claims; APPLY of all of it with dryRun=All",
                 only_looks=True,
             )
         ]
@@ -158,13 +149,13 @@ class KubeFounding(KubeSite):
                     f"{self._store.describe()}; apply Secret {names}",
                 )
             )
-        calls = "; ".join(short_call("APPLY", f"{self._path(o)}/{o['metadata']['name']}") for o in small)
+        calls = "; ".join(short_call("APPLY", path_of(o)) for o in small)
         out.append(Piece("objects", "apply budget, Services and the pods' files", calls))
         call = short_call(
             "APPLY", self._stateful_set_path(), f"{made.plan.members} replicas, {made.plan.image}"
         )
         out.append(Piece("start", "apply the StatefulSet", call, starts=True))
-        text = f"{self._path(made.config_map(founded=True))}/{made.name}-config"
+        text = path_of(made.config_map(founded=True))
         call = short_call("APPLY", text, "initial-cluster-state: existing")
         out.append(Piece("settle", "let no member found a second cluster", call, final=True))
         return tuple(undoing.with_way_back(piece, made) for piece in out)
@@ -188,7 +179,7 @@ class KubeFounding(KubeSite):
     def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
         """StatefulSet, the small objects, Secrets, and the claims where that is asked for."""
         made = self._plain()
-        stop = short_call("DELETE", self._path(made.stateful_set()) + f"/{made.name}", "foreground")
+        stop = short_call("DELETE", path_of(made.stateful_set()), "foreground")
         names = ", ".join(f"{o['kind']} {o['metadata']['name']}" for o in made.all()[:-1])
         out = [
             Piece("stop", "delete the StatefulSet and wait for its pods to end", stop, ends=True),
@@ -204,14 +195,15 @@ class KubeFounding(KubeSite):
         made = self._paper()
         match piece:
             case "check":
-                if self._stands():
-                    return f"StatefulSet {made.namespace}/{made.name} is there: what is missing is applied"
-                return preflight.check(self._api(), made)
+                found = f"StatefulSet {made.namespace}/{made.name} is there: what is missing is applied"
+                if not self._stands():
+                    found = preflight.check(self._api(), made)
+                applying.rehearse(self._api(), self._objects(made), self.name)
+                return found
             case "secrets":
                 return self._apply_all(secrets(made, self._store))
             case "objects":
-                small = [o for o in made.all() if o["kind"] not in ("StatefulSet", "ConfigMap")]
-                return self._apply_all([*small, self._files(made, founded=False)])
+                return self._apply_all(self._objects(made)[:-1])
             case "start":
                 said = self._apply_all([made.stateful_set()])
                 tell("connecting to the pods")
@@ -234,10 +226,15 @@ class KubeFounding(KubeSite):
 
     # -- applying ------------------------------------------------------------------------------------
 
+    def _objects(self, made: Manifests) -> list[Json]:
+        """All but the Secrets, the StatefulSet at the end."""
+        small = [o for o in made.all() if o["kind"] not in ("StatefulSet", "ConfigMap")]
+        return [*small, self._files(made, founded=False), made.stateful_set()]
+
     def _files(self, made: Manifests, *, founded: bool) -> Json:
         """The ConfigMap; a file that says already that the cluster is founded goes on saying so."""
         wanted = made.config_map(founded=founded)
-        there = (self._get(f"{self._path(wanted)}/{wanted['metadata']['name']}") or {}).get("data") or {}
+        there = (self._get(path_of(wanted)) or {}).get("data") or {}
         after = made.config_map(founded=True)["data"]
         see_unchanged(there, after)
         wanted["data"] = {
@@ -247,29 +244,10 @@ class KubeFounding(KubeSite):
         return wanted
 
     def _apply_all(self, objects: list[Json]) -> str:
-        said = []
-        for each in objects:
-            what = f"{each['kind']} {each['metadata']['name']}"
-            path = f"{self._path(each)}/{each['metadata']['name']}"
-            there = self._get(path)
-            before = ((there or {}).get("metadata") or {}).get("resourceVersion")
-            try:
-                after = self._api().apply(path, undoing.noted(each, there), MANAGER)["metadata"][
-                    "resourceVersion"
-                ]
-            except ApiError as error:
-                hint = error.hint
-                if error.status == 409:
-                    hint = (
-                        "they were changed since (scaled, upgraded, by somebody else): say the same in the "
-                        "profile, or change them there"
-                    )
-                raise SiteError(f"{what}: {error.message}", hint) from None
-            word = "made" if before is None else "there already" if before == after else "changed"
-            said.append(f"{what} {word}")
+        said = applying.apply_all(self._api(), objects, self.name)
         if self._link is not None:
             self._link.touch()
-        return "; ".join(said)
+        return said
 
     # -- the API server ------------------------------------------------------------------------------
 
@@ -302,8 +280,3 @@ class KubeFounding(KubeSite):
     def _stateful_set_path(self) -> str:
         made = self._paper()
         return f"/apis/apps/v1/namespaces/{made.namespace}/statefulsets/{made.name}"
-
-    @staticmethod
-    def _path(each: Json) -> str:
-        place = _PATHS[each["kind"]]
-        return "/" + place.format(version=each["apiVersion"], namespace=each["metadata"]["namespace"])

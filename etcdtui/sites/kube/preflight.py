@@ -47,13 +47,21 @@ def get(api: Api, path: str) -> dict[str, Any] | None:
 
 
 def _no_namespace(api: Api, made: Manifests) -> Iterator[str]:
-    if get(api, f"/api/v1/namespaces/{made.namespace}") is None:
+    try:
+        there = get(api, f"/api/v1/namespaces/{made.namespace}") is not None
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        # Who has rights within the namespace alone: it is there, or all else is refused too.
+        return
+    if not there:
         yield f"there is no namespace {made.namespace}: kubectl create namespace {made.namespace}"
 
 
 def _claims_left(api: Api, made: Manifests) -> Iterator[str]:
-    path = f"/api/v1/namespaces/{made.namespace}/persistentvolumeclaims"
-    there = [f"data-{pod}" for pod in made.pods if get(api, f"{path}/data-{pod}") is not None]
+    items = api.get(f"/api/v1/namespaces/{made.namespace}/persistentvolumeclaims")["items"]
+    claims = {claim["metadata"]["name"] for claim in items}
+    there = [f"data-{pod}" for pod in made.pods if f"data-{pod}" in claims]
     if there:
         yield (
             f"{plural(len(there), 'claim')} of an earlier cluster would become this one's data: nothing is "

@@ -262,6 +262,9 @@ def pod_state(pod: Json, container: str) -> PodState:
     return PodState(state, words, ready, restarts, last)
 
 
+_NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
+
+
 def _container_state(state: Json, phase: str, status: Json) -> tuple[RunState, str]:
     if "running" in state:
         return RunState.RUNNING, phase
@@ -273,6 +276,8 @@ def _container_state(state: Json, phase: str, status: Json) -> tuple[RunState, s
             return RunState.FAILED, " ".join((phase, *_texts(status)))
         return RunState.STARTING, " ".join((phase, *(_unscheduled(status) or (reason,)))).strip()
     message = str((state.get("waiting") or {}).get("message") or "")
+    if reason in _NO_IMAGE:
+        return RunState.FAILED, f"its image cannot be had: {reason}: {message}"
     return RunState.FAILED, f"{reason}: {message}" if message and reason != "CrashLoopBackOff" else reason
 
 
@@ -286,7 +291,8 @@ def _texts(status: Json) -> Iterator[str]:
 def _unscheduled(status: Json) -> tuple[str, ...]:
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return (f"({condition.get('reason', '')}: {condition.get('message', '')})",)
+            why = condition.get("message") or condition.get("reason") or ""
+            return (f"and cannot be scheduled: {why}",)
     return ()
 
 

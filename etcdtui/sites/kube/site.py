@@ -188,9 +188,18 @@ class KubeReading(KubeLogs):
             return replace(node, detail=f"{node.detail}: {why}") if why else node
         if node.run_state is not RunState.FAILED:
             self.failures.pop(node.name, None)
-            return node
+            why = self._unbound(node, picture) if node.run_state is RunState.STARTING else ""
+            return replace(node, detail=f"{why} · {node.detail}") if why else node
         why = self._why_failed(node)
         return replace(node, detail=f"{why} · {node.detail}") if why else node
+
+    def _unbound(self, node: Node, picture: Picture) -> str:
+        """Why the claim of a pod that waits is not bound; empty where it is, or nobody has said so."""
+        for name in picture.etcd.claim_names(node.name):
+            phase = ((picture.claims or {}).get(name, {}).get("status") or {}).get("phase")
+            if phase == "Pending" and (why := self.chronicle.unbound(name)):
+                return f"its claim {name} gets no volume: {why}"
+        return ""
 
     def _why_failed(self, node: Node) -> str:
         """The line of the log that tells best why etcd ended, read once for each run."""

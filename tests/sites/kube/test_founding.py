@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,7 +18,7 @@ from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
-from tests.cli.command import Cli
+from tests.sites.kube.support import cli_on
 from tests.support.consoles import bring_up
 from tests.support.kube import PUBLIC_IMAGE, Place, wait_until
 
@@ -40,17 +41,20 @@ def plan_for(place: Place, tls: Tls = Tls.MADE, image: str = "") -> KubeBootstra
 
 
 @contextlib.contextmanager
-def session_on(place: Place, root: Path, plan: KubeBootstrap) -> Iterator[Session]:
+def session_on(
+    place: Place, root: Path, plan: KubeBootstrap, name: str = "new", **more: Any
+) -> Iterator[Session]:
     profile = KubeProfile(
-        name="new",
+        name=name,
         context=place.kube.context,
         namespace=place.name,
         kubeconfig=Path(place.kube.kubeconfig) if place.kube.kubeconfig else None,
         bootstrap=plan,
+        **more,
     )
     session = Session(
         open_site(profile),
-        profile="new",
+        profile=name,
         refresh=0.5,
         timeout=2.0,
         audit=AuditLog(root / "audit.jsonl"),
@@ -150,23 +154,10 @@ def test_a_claim_of_an_earlier_cluster_is_not_taken(place: Place, tmp_path: Path
     assert place.get("statefulsets")["items"] == []
 
 
-def test_why_it_does_not_come_is_told_in_words(place: Place, tmp_path: Path) -> None:
-    plan = plan_for(place, Tls.NONE, image="localhost/no-such-etcd:v3.5.1")
-    with session_on(place, tmp_path, plan) as session:
-        result = bring_up(session)
-    assert result.outcome is Outcome.FAILED
-    assert "etcd-0: ErrImagePull" in result.message or "etcd-0: ImagePullBackOff" in result.message
-
-
 def test_from_the_command_line(place: Place, tmp_path: Path) -> None:
     """``bootstrap --dry-run`` says every step and does nothing; ``--yes`` ends with a healthy cluster."""
-    cli, plan = Cli(tmp_path), plan_for(place, Tls.NONE)
-    kubeconfig = f"kubeconfig: {place.kube.kubeconfig}, " if place.kube.kubeconfig else ""
-    cli.config(
-        f"profiles: {{new: {{kind: kube, {kubeconfig}context: '{place.kube.context}', "
-        f"namespace: {place.name}, bootstrap: {{image: '{plan.image}', run_as: {plan.run_as}, storage: 1Gi, "
-        "cpu: 10m, memory: 32Mi}}}"
-    )
+    plan = plan_for(place, Tls.NONE)
+    cli = cli_on(place, tmp_path, plan)
     done = cli("bootstrap", "new", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "apply the StatefulSet" in done.stdout

@@ -13,6 +13,8 @@ from etcdtui.errors import NodeError, SiteError
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.acts import KubeActs
+from etcdtui.sites.kube.api import ApiError
+from etcdtui.sites.kube.applying import refusal_of
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.drift import drift
@@ -136,7 +138,7 @@ READY = [{"type": "Ready", "status": "True"}]
         (
             pod(container={"state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off x:1"}}}),
             RunState.FAILED,
-            "ImagePullBackOff: Back-off x:1",
+            "its image cannot be had: ImagePullBackOff: Back-off x:1",
         ),
         (
             pod(container={"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),
@@ -165,7 +167,7 @@ READY = [{"type": "Ready", "status": "True"}]
                 ],
             ),
             RunState.STARTING,
-            "Pending (Unschedulable: pod has unbound immediate PersistentVolumeClaims)",
+            "Pending and cannot be scheduled: pod has unbound immediate PersistentVolumeClaims",
         ),
     ],
 )
@@ -364,6 +366,22 @@ def test_a_budget_that_would_let_a_drain_take_the_quorum_is_told(spec: dict[str,
     found = replace(found, budgets=({"metadata": {"name": "etcd-pdb"}, "spec": spec},))
     told = [text for text in drifts(found, [member(i) for i in range(3)]) if "keeps" in text]
     assert [kept in text for text in told] == ([True] if kept else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "manager", "way"),
+    [
+        ("StatefulSet", "etcdtui", "etcdtui itself has changed that"),
+        ("StatefulSet", "kubectl-edit", "say the same in the profile, or have it changed there"),
+        ("Service", "argocd", "to take it over: etcdtui render prod --only service/etcd | kubectl apply"),
+    ],
+)
+def test_a_conflict_names_object_field_manager_and_the_way_out(kind: str, manager: str, way: str) -> None:
+    causes = ((".spec.replicas", f'conflict with "{manager}" using apps/v1'),)
+    error = ApiError("Apply failed with 1 conflict", "", 409, causes)
+    told = refusal_of({"kind": kind, "metadata": {"name": "etcd"}}, error, "prod")
+    assert told.message == f"{kind} etcd: this would change .spec.replicas, managed by {manager}"
+    assert way in told.hint and ("force" in told.hint) is (kind == "Service")
 
 
 def test_a_budget_is_the_sets_where_its_selector_takes_the_pods() -> None:
