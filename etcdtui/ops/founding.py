@@ -9,13 +9,14 @@ from fnmatch import fnmatchcase
 from etcdtui.errors import GuardRefused, NotOffered
 from etcdtui.model.cluster import ClusterSnapshot, Member, Node, RunState
 from etcdtui.model.quorum import budget
-from etcdtui.model.text import clean
+from etcdtui.model.text import clean, plural
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor, tell
 from etcdtui.ops.guards import _Answer, evaluate, guard
 from etcdtui.ops.plan import Args, Check, Step
 from etcdtui.ops.verify import VERIFICATIONS, Look, verification
-from etcdtui.sites.founding import Founding, Piece
+from etcdtui.sites.base import Site
+from etcdtui.sites.founding import Founding, Piece, Resizing
 
 _OTHERS = "no-other-cluster"
 FAILED_FOR = 30.0
@@ -92,6 +93,22 @@ def _serves_nobody(_args: Args, snapshot: ClusterSnapshot) -> _Answer:
         f"{name} serves already ({figures.sentence()}): finish the bring-up, or type {name} to take it away"
     )
     return _Answer(False, text, True)
+
+
+def resized_steps(site: Site, members: int) -> list[Step]:
+    """The step after which the settings name so many members; none where no profile says what they are."""
+    if not isinstance(site, Resizing):
+        return []
+    title = f"have the settings name {plural(members, 'member')}"
+    return [Step("found.resize", {"members": members}, title, site.describe_resize(members))]
+
+
+@executor("found.resize")
+def _resize(args: Args, context: Context) -> str:
+    """Args: ``members``."""
+    if not isinstance(context.site, Resizing):
+        raise NotOffered(f"{context.site.name}: the profile does not say what its cluster is to be")
+    return context.site.resize(args["members"])
 
 
 @executor("found.look")

@@ -8,9 +8,12 @@ from etcdtui.model.text import clean, plural
 from etcdtui.ops import leaving, members, selfmanaged
 from etcdtui.ops.action import Request, make_plan
 from etcdtui.ops.actions.add_member import join_sentences
+from etcdtui.ops.founding import resized_steps
+from etcdtui.ops.keeping import Keeper
 from etcdtui.ops.plan import Plan, Step
 from etcdtui.ops.rolling_exec import is_well, unwell_members
 from etcdtui.sites.base import NewNode, Site
+from etcdtui.sites.founding import Resizing
 from etcdtui.sites.manager import LastFirst, SelfManaging
 
 ACTION = "scale"
@@ -27,8 +30,17 @@ def plan(request: Request, site: LastFirst, wanted: int) -> Plan:
             raise GuardRefused(f"{names} has no node", f"scale to {len(order)} first, which removes it")
         return _grow(request, wanted, len(order))
     if wanted == len(order) and not ghosts:
-        raise UsageError(f"{clean(snapshot.name)} has {plural(wanted, 'node')} already")
+        return _fit(request, wanted)
     return _shrink(request, order[: len(order) - wanted], ghosts, wanted)
+
+
+def _fit(request: Request, wanted: int) -> Plan:
+    """No node comes or goes: at most the number that a drain must leave is not as it should be."""
+    steps = tuple(Keeper(request.site).fitting(wanted))
+    if not steps:
+        raise UsageError(f"{clean(request.snapshot.name)} has {plural(wanted, 'node')} already")
+    title = f"stay at {plural(wanted, 'voter')}: {steps[0].title}"
+    return make_plan(request, ACTION, title, steps, (members.size_sentence(wanted),), ())
 
 
 def _ghosts(snapshot: ClusterSnapshot) -> list[EndpointRow]:
@@ -43,18 +55,25 @@ def _grow(request: Request, wanted: int, now: int) -> Plan:
     scripted, more = _scripted(site), wanted - now
     places = scripted.next_nodes(more) if scripted else members.growable(site).propose_nodes(more)
     learner = not scripted and members.learners(snapshot)
-    steps: list[Step] = []
+    steps, keeper = list[Step](), Keeper(site)
     for number, place in enumerate(places, now + 1):
-        steps += _join(site, place, number, learner)
+        steps += keeper.joining(number - 1, _join(site, place, number, learner))
     said = [members.size_sentence(wanted)]
     if scripted:
         said.append("their scripts add them as voters at once")
     else:
         said = [*join_sentences(snapshot, list(places), learner=learner)]
     said.append("one after the other: the next is added when the one before is a healthy voter")
+    said += [*keeper.remarks(wanted), *_profile_says(site, wanted)]
+    steps += resized_steps(site, wanted)
     names = ", ".join(clean(place.name) for place in places)
     title = f"grow to {plural(wanted, 'voter')}: add {names}"
     return make_plan(request, ACTION, title, tuple(steps), tuple(said), (), dangerous=not learner)
+
+
+def _profile_says(site: Site, wanted: int) -> list[str]:
+    remark = site.resize_remark(wanted) if isinstance(site, Resizing) else ""
+    return [remark] if remark else []
 
 
 def _scripted(site: Site) -> SelfManaging | None:
@@ -83,11 +102,14 @@ def _shrink(request: Request, going: tuple[str, ...], ghosts: list[EndpointRow],
         if ghost.member is not None:
             steps += leaving.remove_steps(snapshot, ghost, ghost.member, apart)
     size = len(site.leaving_order()) if isinstance(site, LastFirst) else 0
+    keeper = Keeper(site)
     for name in going:
         size -= 1
-        steps += _leave(site, snapshot, rows.get(name), nodes[name], size, apart)
+        gone = _leave(site, snapshot, rows.get(name), nodes[name], size, apart)
+        steps += keeper.leaving(size + 1, gone)
         if request.options.get("discard"):
             steps += selfmanaged.discard_later(site, nodes[name])
+    steps += [*keeper.fitting(wanted), *(resized_steps(site, wanted) if going else ())]
     names = ", ".join(clean(name) for name in (*(g.name for g in ghosts), *going))
     consequences = (
         members.size_sentence(wanted),
@@ -95,6 +117,8 @@ def _shrink(request: Request, going: tuple[str, ...], ghosts: list[EndpointRow],
         "the claims of nodes that go are deleted, as asked for"
         if request.options.get("discard")
         else "their claims stay, and are deleted before nodes of these names come again",
+        *keeper.remarks(wanted),
+        *_profile_says(site, wanted),
     )
     title = f"shrink to {plural(wanted, 'voter')}: remove {names}"
     return make_plan(request, ACTION, title, tuple(steps), consequences, (), dangerous=True)

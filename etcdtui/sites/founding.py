@@ -47,6 +47,23 @@ class Sight:
 
 
 @runtime_checkable
+class Resizing(Protocol):
+    """A site whose profile says how many members its cluster is to have, and whose settings name them all."""
+
+    def resize_remark(self, members: int) -> str:
+        """What the profile must say once there are so many, in a sentence; empty where it does."""
+        ...
+
+    def describe_resize(self, members: int) -> str:
+        """The exact call of `resize`. Must not block."""
+        ...
+
+    def resize(self, members: int) -> str:
+        """Have the settings name so many; what was done, in words. Idempotent. Raises SiteError."""
+        ...
+
+
+@runtime_checkable
 class Founding(Protocol):
     """A site whose profile says what its cluster is to be."""
 

@@ -93,6 +93,27 @@ class LastFirst(Protocol):
 
 
 @runtime_checkable
+class Keeping(Protocol):
+    """A site whose nodes others may take away for a while, as a drain does, but for a number that stays."""
+
+    def kept_nodes(self) -> int | None:
+        """That number; None where it is not the console's to set. May block for some seconds."""
+        ...
+
+    def describe_keep(self, nodes: int) -> str:
+        """The exact call of `keep_nodes`."""
+        ...
+
+    def keep_nodes(self, nodes: int) -> str:
+        """Have that many stay; what was done, in words. Idempotent. Raises SiteError."""
+        ...
+
+    def remarks_on(self, nodes: int) -> tuple[str, ...]:
+        """What is wrong with so many nodes about a number that is not the console's to set, with a remedy."""
+        ...
+
+
+@runtime_checkable
 class Discarding(Protocol):
     """A site that can delete the data that a node which was given up has left."""
 

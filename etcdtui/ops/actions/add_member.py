@@ -11,6 +11,7 @@ from etcdtui.model.reconfig import member_by_urls, predict_add
 from etcdtui.model.text import clean
 from etcdtui.ops import members
 from etcdtui.ops.action import Action, Field, Kind, Request, Scope, make_plan
+from etcdtui.ops.keeping import Keeper
 from etcdtui.ops.membership import refusal
 from etcdtui.ops.plan import Plan
 from etcdtui.sites.base import NewNode, Placing, Site
@@ -33,14 +34,19 @@ def plan(request: Request) -> Plan:
             f"{clean(request.site.name)}: nothing here can prepare a node for a member",
             "give the peer URL of the etcd that is to join: --peer-urls",
         )
-    place = _place(request)
+    place, keeper = _place(request), Keeper(request.site)
+    joins = members.join_steps(request.site, place, learner=learner)
     return make_plan(
         request,
         ACTION.id,
         f"add {clean(place.name)} as a {'member' if learner else 'voter'}"
         + (f" named {clean(place.member)}" if place.member else ""),
-        tuple(members.join_steps(request.site, place, learner=learner)),
-        (*join_sentences(snapshot, [place], learner=learner), _no_way_back(learner)),
+        tuple(keeper.joining(len(snapshot.voters), joins)),
+        (
+            *join_sentences(snapshot, [place], learner=learner),
+            _no_way_back(learner),
+            *keeper.remarks(len(snapshot.voters) + 1),
+        ),
         (),
         dangerous=not learner,
     )

@@ -7,6 +7,7 @@ from etcdtui.model.cluster import ClusterSnapshot, EndpointRow, Member, RunState
 from etcdtui.model.text import clean
 from etcdtui.ops import leaving, members, rolling
 from etcdtui.ops.action import Action, Request, Scope, make_plan
+from etcdtui.ops.keeping import Keeper
 from etcdtui.ops.plan import Plan
 from etcdtui.sites.base import Site
 from etcdtui.sites.manager import LastFirst
@@ -25,7 +26,9 @@ def plan(request: Request) -> Plan:
     rest = sum(not m.is_learner and m.id != member.id for m in request.snapshot.members)
     if not rest:
         raise GuardRefused(f"{name} is the last voter: without it there is no cluster")
-    steps = leaving.leave_steps(request.site, request.snapshot, row, member)
+    steps, keeper = leaving.leave_steps(request.site, request.snapshot, row, member), Keeper(request.site)
+    if not member.is_learner:
+        steps = keeper.leaving(rest + 1, steps)
     return make_plan(
         request,
         ACTION.id,
@@ -34,6 +37,7 @@ def plan(request: Request) -> Plan:
         (
             *([] if member.is_learner else [members.size_sentence(rest)]),
             *leave_sentences(request.site, request.snapshot, row, member),
+            *keeper.remarks(rest),
         ),
         (row,),
         dangerous=True,

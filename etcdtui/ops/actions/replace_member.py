@@ -10,6 +10,7 @@ from etcdtui.model.text import clean
 from etcdtui.ops import leaving, members
 from etcdtui.ops.action import Action, Request, Scope, make_plan
 from etcdtui.ops.actions import nodes
+from etcdtui.ops.keeping import Keeper
 from etcdtui.ops.plan import Check, Plan, Step
 from etcdtui.ops.rolling_exec import is_well
 from etcdtui.sites.base import NewNode
@@ -77,20 +78,21 @@ def _with_a_new_volume(
         verify=Check("node-run-state", {"node": node, "states": ["running", "starting"]}),
         verify_timeout=members.START_TIMEOUT,
     )
-    steps = (
+    steps = [
         *leaving.remove_steps(snapshot, row, member),
         *members.add_steps(node, [place.peer_url], learner=True),
         members.prepare_step(request.site, place, None),
         empty,
         *members.promote_steps(node, seat, undo=members.unadd_step([place.peer_url], node)),
         members.joined_step(node, seat),
-    )
+    ]
     rest = sum(not m.is_learner and m.id != member.id for m in snapshot.members)
+    kept = tuple(Keeper(request.site).joining(rest, steps))
     consequences = (
         f"{name} is removed first, so that the quorum is that of {rest} while the new member catches up",
         f"THE DATA OF {clean(node)} IS DELETED with its claim: the new member copies it all from the others",
     )
-    return make_plan(request, ACTION.id, f"replace {name}", steps, consequences, (row,), dangerous=True)
+    return make_plan(request, ACTION.id, f"replace {name}", kept, consequences, (row,), dangerous=True)
 
 
 ACTION = Action(

@@ -9,6 +9,7 @@ from typing import Any
 from etcdtui.model.cluster import ClusterSnapshot, Member, RunState
 from etcdtui.model.health import Finding, Severity
 from etcdtui.model.text import clean, duration
+from etcdtui.sites.kube.budgets import is_ours, kept_by
 from etcdtui.sites.kube.picture import Picture, moment_of
 from etcdtui.sites.kube.sets import hindrance, pod_state
 
@@ -218,20 +219,7 @@ def _budgets(picture: Picture) -> Iterator[Finding]:
         yield _warning("no PodDisruptionBudget covers the pods: a drain may take the quorum")
         return
     for budget in picture.budgets:
-        name, kept = budget["metadata"]["name"], _kept(budget.get("spec") or {}, size)
+        name, kept = budget["metadata"]["name"], kept_by(budget.get("spec") or {}, size)
         if kept < size // 2 + 1:
             text = f"PodDisruptionBudget {name} keeps {kept} of {size} pods, quorum is {size // 2 + 1}"
-            yield _warning(f"{text}: set minAvailable to {size // 2 + 1}")
-
-
-def _kept(spec: Mapping[str, Any], size: int) -> int:
-    """How many of the pods a disruption budget keeps; Kubernetes rounds percentages up."""
-
-    def number(value: object) -> int:
-        text = str(value).removesuffix("%")
-        figure = int(text) if text.isdecimal() else 0
-        return -(-size * figure // 100) if isinstance(value, str) and value.endswith("%") else figure
-
-    if "maxUnavailable" in spec:
-        return max(0, size - number(spec["maxUnavailable"]))
-    return number(spec.get("minAvailable", 1))
+            yield _warning(f"{text}: set minAvailable to {size // 2 + 1}", "scale" if is_ours(budget) else "")

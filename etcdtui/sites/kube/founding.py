@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from etcdtui.model.bootstrap import KubeBootstrap, Tls
 from etcdtui.model.bootstrap_checks import problems, sentence
 from etcdtui.model.cluster import Node
 from etcdtui.model.health import Finding
+from etcdtui.model.text import plural
 from etcdtui.sites.founding import Piece, Sight, Tell
 from etcdtui.sites.kube import applying, preflight, razing, rights, undoing
 from etcdtui.sites.kube.access import open_access
@@ -21,10 +23,12 @@ from etcdtui.sites.kube.base import short_call
 from etcdtui.sites.kube.certificates import secrets
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.manifests import Manifests
+from etcdtui.sites.kube.resizing import files_of_others, files_to_write
 from etcdtui.sites.kube.site import CONNECT, KubeSite
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.standing import is_founded, see_unchanged, settings_in
 
+_CLUSTER = "initial-cluster"
 Json = dict[str, Any]
 
 
@@ -223,6 +227,42 @@ class KubeFounding(KubeSite):
             case "data delete":
                 return razing.claims_away(self._api(), made)
         raise SiteError(f"{self.name}: there is nothing to do that is called {piece}")
+
+    # -- Resizing ----------------------------------------------------------------------------------
+
+    def resize_remark(self, members: int) -> str:
+        """What the profile must say then, where it says another number."""
+        if members == self.boot.members:
+            return ""
+        return (
+            f"profile {self.name} says {plural(self.boot.members, 'member')}: say `members: {members}` in "
+            "its `bootstrap` then, so that render and bootstrap make what is there"
+        )
+
+    def describe_resize(self, members: int) -> str:
+        """The patch of the ConfigMap."""
+        made = self._sized(members)
+        return short_call(
+            "PATCH", path_of(made.config_map(founded=True)), f"{_CLUSTER}: {' '.join(made.pods)}"
+        )
+
+    def resize(self, members: int) -> str:
+        """Write the files as `render` has them for so many pods, where nobody wrote anything else there."""
+        made = self._sized(members)
+        wanted, path = made.config_map(founded=True)["data"], path_of(made.config_map(founded=True))
+        there = (self._get(path) or {}).get("data") or {}
+        changed = files_to_write(there, wanted)
+        if changed:
+            self._api().patch(path, {"data": changed}, {"fieldManager": applying.MANAGER})
+            if self._link is not None:
+                self._link.touch()
+        others = files_of_others(there, wanted)
+        kept = f"; {', '.join(others)} says more than the profile and stays" if others else ""
+        return f"{', '.join(changed) or 'no file'} written for {plural(members, 'member')}{kept}"
+
+    def _sized(self, members: int) -> Manifests:
+        made = self._plain()
+        return Manifests(replace(self.boot, members=members), made.name, made.namespace)
 
     # -- applying ------------------------------------------------------------------------------------
 

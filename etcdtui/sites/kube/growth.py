@@ -12,15 +12,15 @@ import yaml
 from etcdtui.errors import NodeError, NotOffered, SiteError
 from etcdtui.sites.base import NewNode
 from etcdtui.sites.kube import rights
-from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.api import ApiError
 from etcdtui.sites.kube.base import short_call
+from etcdtui.sites.kube.budgets import KubeBudgets
 from etcdtui.sites.kube.picture import Picture
 
 _NAME, _CLUSTER, _STATE = "name", "initial-cluster", "initial-cluster-state"
 
 
-class KubeGrowth(KubeActs):
+class KubeGrowth(KubeBudgets):
     """The capability Growable: the next ordinals, their entries in the ConfigMap, and giving them up."""
 
     def propose_nodes(self, count: int) -> tuple[NewNode, ...]:

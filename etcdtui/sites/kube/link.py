@@ -90,6 +90,12 @@ class Link:
         """API path of the StatefulSet."""
         return f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/{self.name}"
 
+    @property
+    def budgets_path(self) -> str:
+        """API path of disruption budgets, in the version that the server has. Raises ApiError."""
+        version = "v1" if self.api.serves("policy/v1") else "v1beta1"
+        return f"/apis/policy/{version}/namespaces/{self.namespace}/poddisruptionbudgets"
+
     def read_set(self) -> EtcdSet:
         """The StatefulSet as it is now. Raises SiteError."""
         try:
@@ -209,10 +215,9 @@ class Link:
 
     def _budgets(self, read: Callable[[str, str], Any]) -> Any:
         try:
-            version = "v1" if self.api.serves("policy/v1") else "v1beta1"
+            path = self.budgets_path
         except ApiError:
             return None
-        path = f"/apis/policy/{version}/namespaces/{self.namespace}/poddisruptionbudgets"
         return read("list poddisruptionbudgets", path)
 
 

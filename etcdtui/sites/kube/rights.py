@@ -68,12 +68,14 @@ DELETE_POD = Right("delete", "", "pods", "restart and kill nodes")
 PATCH_SET = Right("patch", "apps", "statefulsets", "stop, start and scale")
 PATCH_FILES = Right("patch", "", "configmaps", "scale a StatefulSet whose pods have a file each")
 DELETE_CLAIM = Right("delete", "", "persistentvolumeclaims", "delete the claim of a removed node")
+PATCH_BUDGET = Right("patch", "policy", "poddisruptionbudgets", "keep the disruption budget at the quorum")
 ACTING = (
     DELETE_POD,
     PATCH_SET,
     Right("get", "", "configmaps", "scale a StatefulSet whose pods have a file each"),
     PATCH_FILES,
     DELETE_CLAIM,
+    PATCH_BUDGET,
 )
 RESTORING = (
     Right("create", "", "pods", "restore snapshots and recover a quorum"),

@@ -121,8 +121,18 @@ def cli_on(place: Place, root: Path, boot: KubeBootstrap) -> Cli:
     new = {"kind": "kube", "context": place.kube.context, "namespace": place.name, "bootstrap": said}
     if place.kube.kubeconfig:
         new["kubeconfig"] = place.kube.kubeconfig
-    cli.config(yaml.safe_dump({"profiles": {"new": new}}))
+    cli.config(yaml.safe_dump({"profiles": {"new": new}}, sort_keys=False))
     return cli
+
+
+def specs(place: Place) -> dict[str, Any]:
+    """What is wanted of each object, without who manages it."""
+    found = place.get("pdb,service,configmap,statefulset")["items"]
+    return {
+        f"{o['kind']} {o['metadata']['name']}": o.get("spec") or o.get("data")
+        for o in found
+        if o["metadata"]["name"].startswith("etcd")
+    }
 
 
 @contextlib.contextmanager

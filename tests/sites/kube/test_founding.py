@@ -18,7 +18,7 @@ from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
-from tests.sites.kube.support import cli_on
+from tests.sites.kube.support import cli_on, specs
 from tests.support.consoles import bring_up
 from tests.support.kube import PUBLIC_IMAGE, Place, wait_until
 
@@ -169,9 +169,9 @@ def test_from_the_command_line(place: Place, tmp_path: Path) -> None:
     assert cli("status", "new").returncode == 0
     # What git would apply is what stands there already.
     rendered = cli("render", "new", "--founded").stdout.replace("policy/v1", place_policy(place))
-    assert "configured" not in place.run(
-        "apply", "--server-side", "--field-manager=etcdtui", "-f", "-", stdin=rendered
-    )
+    before = specs(place)
+    place.run("apply", "--server-side", "--field-manager=etcdtui", "-f", "-", stdin=rendered)
+    assert specs(place) == before and len(before) == 5
 
     # Torn down only when the cluster's name is typed; its claims stay unless told otherwise.
     done = cli("destroy", "new", "--yes")
