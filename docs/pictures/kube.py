@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from docs.pictures.make import SIZE, keep, select
 from etcdtui.config import KubeProfile
 from etcdtui.model.cluster import RunState
 from etcdtui.ops.audit import AuditLog
+from etcdtui.ops.plan import Outcome
+from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_for_console
 from etcdtui.sites.kube.choice import Where
@@ -78,14 +81,52 @@ async def scenes(session: Session, place: Place) -> None:
         await pilot.press("escape")
 
 
+async def restoring(session: Session) -> None:
+    """A snapshot is saved, more is written, and the snapshot is restored: the review, and how it went."""
+    app = EtcdtuiApp(session)
+    async with app.run_test(size=(110, 44), notifications=True) as pilot:
+        await until(pilot, lambda: "3 of 3 voters healthy" in screen_text(app), 60)
+        for number in range(40):
+            written(session, f"/shop/orders/{number}")
+        saved = session.execute(session.prepare("snapshot-save"))
+        if saved.outcome is not Outcome.DONE:
+            raise SystemExit(saved.message)
+        for number in range(7):
+            written(session, f"/shop/orders/{number}")
+        await pilot.pause(1)
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.5)
+        await pilot.press(*"Restore", "enter")
+        await shows(app, pilot, "Snapshot")
+        await pilot.press("enter")
+        await until(pilot, lambda: "to override, type the cluster's name" in screen_text(app), 60)
+        await pilot.pause(1)
+        keep(app, "kube-restore")
+        await pilot.press(*session.profile, "enter")
+        await until(pilot, lambda: "DONE" in screen_text(app), 180)
+        await pilot.pause(1)
+        keep(app, "kube-restored")
+        await pilot.press("escape")
+
+
+def written(session: Session, key: str) -> None:
+    """One key written through the leader."""
+    leader = session.fresh(5).leader_id
+    if leader is None:
+        raise SystemExit("nobody leads")
+    session.writer(leader).put(key.encode(), b"{}", 5)
+
+
 def main() -> int:
     """A StatefulSet of three and another one to choose from; nothing is left behind."""
     with (
         lab_up() as lab,
         namespace(lab, "etcd") as place,
         namespace(lab, "staging") as other,
-        tempfile.TemporaryDirectory() as directory,
+        tempfile.TemporaryDirectory(prefix="ops-") as directory,
     ):
+        # Where snapshots lie; the review shows it.
+        os.environ["XDG_DATA_HOME"] = directory
         other.self_managed(3)
         other.wait_ready(3, 180)
         place.config_files(3, image="localhost/etcd:v3.5.1")
@@ -94,9 +135,10 @@ def main() -> int:
         other.run("scale", "statefulset", "etcd", "--replicas=0")
         site = KubeSite("prod", Where(lab.context, place.name, "etcd", Path(lab.kubeconfig)))
         site.connect(30)
-        audit = AuditLog(Path(directory) / "audit.jsonl")
-        session = Session(site, profile="prod", refresh=0.5, timeout=3.0, audit=audit)
+        audit, store = AuditLog(Path(directory) / "audit.jsonl"), PlanStore(Path(directory) / "plans")
+        session = Session(site, profile="prod", refresh=0.5, timeout=3.0, audit=audit, store=store)
         try:
+            asyncio.run(restoring(session))
             asyncio.run(scenes(session, place))
         finally:
             session.close()
