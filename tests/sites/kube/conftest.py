@@ -9,7 +9,10 @@ import pytest
 
 from tests.support.kube import Kube, Place, namespace
 
-LONGEST = ("test_selfmanaged.py", "test_restoring.py", "test_scaling.py", "test_quota.py")
+LONGEST = (
+    "test_selfmanaged.py", "test_restoring.py", "test_scaling.py", "test_adopting.py", "test_budget.py",
+    "test_refused.py", "test_quota.py",
+)  # fmt: skip
 """Files whose one test outlasts others, the longest first: begun last, idle workers would wait for it."""
 
 
