@@ -117,7 +117,7 @@ def hosts(root: Path) -> None:
 
 def _clean(lab: Lab) -> None:
     for machine in lab.nodes:
-        LabCluster._wipe(machine)
+        LabCluster.clear(machine)
         machine.run("sh", "-c", CLEAN)
 
 
@@ -137,7 +137,8 @@ def kube(root: Path) -> None:
 def main() -> int:
     """Nothing is left behind."""
     with tempfile.TemporaryDirectory() as directory:
-        for draw in (hosts, kube):
+        # Those of hosts come last: they change where home is.
+        for draw in (kube, hosts):
             if sys.argv[1:] in ([], [draw.__name__]):
                 draw(Path(directory))
     return 0

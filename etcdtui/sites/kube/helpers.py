@@ -34,8 +34,8 @@ from etcdtui.sites.kube.sets import EtcdSet, read_set
 
 UP = 180.0
 """Seconds until a helper pod must run: its image may have to be fetched, its volume to be moved there."""
-ENDED = 60.0
-"""Seconds until it must be gone."""
+ENDED = 2 * MARGIN
+"""Seconds until it must be gone: what missed the kubelet's one round a minute waits for the next."""
 LOOK = 0.3
 SHORT = 60.0
 """Seconds a small program may take."""
