@@ -141,7 +141,10 @@ def _no_other_cluster(args: Args, snapshot: ClusterSnapshot) -> _Answer:
     if "grown" in args and len(strange) < len(snapshot.members):
         return _Answer(False, "; ".join(_left_over(member, snapshot) for member in strange))
     names = ", ".join(clean(m.name) or f"{m.id:x}" for m in strange)
-    return _Answer(False, f"a cluster stands there already, with {names} that this plan does not know")
+    text = f"a cluster stands there already, with {names} that this plan does not know"
+    if len(strange) < len(snapshot.members):
+        text += ": where they came later, the profile's `members` must say so"
+    return _Answer(False, text)
 
 
 def _left_over(member: Member, snapshot: ClusterSnapshot) -> str:

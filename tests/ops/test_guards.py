@@ -313,6 +313,7 @@ def test_a_tear_down_names_whoever_it_would_leave() -> None:
         return verdict.ok, verdict.overridable, verdict.reason
 
     foreign = "a cluster stands there already, with {} that this plan does not know"
+    later = f"{foreign.format('n3')}: where they came later, the profile's `members` must say so"
     left = f"n3 ({peers[2]}) is a member too, and {{}}: it would stay, without a quorum: {{}}"
     unknown, remove = (
         "no node is known to run it for this cluster",
@@ -321,7 +322,7 @@ def test_a_tear_down_names_whoever_it_would_leave() -> None:
     silent, bring = "nothing is known of n3, where it may be", "have that reached, or remove the member first"
     none: list[str] = []
     for args, nodes, reason in (
-        ({"peers": peers[:2]}, running, foreign.format("n3")),
+        ({"peers": peers[:2]}, running, later),
         ({"peers": none, "grown": none}, running, foreign.format("n1, n2, n3")),
         ({"peers": peers[:2], "grown": none}, running, left.format(unknown, remove)),
         (
