@@ -74,7 +74,7 @@ class Sshd:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.root / 'host_key'}\n"
             f"AuthorizedKeysFile {self.authorized_keys}\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
-            f"Subsystem sftp internal-sftp\n{self.more}\n"
+            f"LogLevel VERBOSE\nSubsystem sftp internal-sftp\n{self.more}\n"
         )
         with (self.root / "log").open("ab") as log:
             argv = [programs(), "-D", "-e", "-f", str(config)]
@@ -102,7 +102,7 @@ class Sshd:
         self.process.kill()
         self.process.wait(10)
         self.process = None
-        (self.root / "log").write_text("")
+        (self.root / "log").replace(self.root / "log.before")
 
 
 @contextlib.contextmanager

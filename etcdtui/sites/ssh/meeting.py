@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ Dial = Callable[[str], EtcdWriter]
 
 DNS_PORT = 53
 TIMEOUT = 5.0
+LATER = 3.0
+"""Seconds in which a connection that was lost comes back."""
 REGISTRY = "/_etcd/registry"
 """Where etcd's discovery keeps clusters, in either version of it."""
 
@@ -211,15 +214,22 @@ def _announced_at(boot: HostsBootstrap, cluster: str) -> str:
 
 
 def _at_service(dial: Dial, boot: HostsBootstrap, work: Callable[[EtcdWriter, str], str]) -> str:
-    """Do something at the first of its endpoints that answers. Raises SiteError when none does."""
+    """Do something at the first of its endpoints that answers, which may be done twice.
+
+    A second round is made when a connection that was lost has had time to come back. Raises SiteError when
+    none answers then either.
+    """
     trouble: list[str] = []
-    for url in boot.meeting.endpoints:
-        full = url if "://" in url else f"http://{url}"
-        api = dial(full)
-        try:
-            return work(api, full)
-        except EtcdError as error:
-            trouble.append(f"{clean(full)}: {clean(error.message)}")
-        finally:
-            api.close()
+    for pause in (0.0, LATER):
+        time.sleep(pause)
+        trouble.clear()
+        for url in boot.meeting.endpoints:
+            full = url if "://" in url else f"http://{url}"
+            api = dial(full)
+            try:
+                return work(api, full)
+            except EtcdError as error:
+                trouble.append(f"{clean(full)}: {clean(error.message)}")
+            finally:
+                api.close()
     raise SiteError(f"the discovery service is not reached: {'; '.join(trouble)}")

@@ -378,6 +378,8 @@ def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> No
         assert service.etcdctl("get", "--print-value-only", "/_etcd/registry/tok/_config/size").strip() == "3"
         with pytest.raises(SiteError, match="expects 3 members, not 1"):
             announce(session.site.dial, replace(plan, members=plan.members[:1]), "new")
+        for server in stage.servers:
+            server.drop()
         assert "deleted 1 key " in retract(session.site.dial, plan, "new")
         assert "expects 3 members" in announce(session.site.dial, plan, "new")
         session.close()
