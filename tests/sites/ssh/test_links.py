@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -257,10 +258,14 @@ def test_the_end_of_a_proxy_command_that_was_closed_is_no_reason() -> None:
 
 def proxies() -> list[psutil.Process]:
     """The commands of this process that carry a connection."""
-    found = psutil.Process().children(recursive=True)
-    return [
-        each for each in found if each.name() != "sshd" and Path(slow.__file__).name in str(each.cmdline())
-    ]
+
+    def carries(process: psutil.Process) -> bool:
+        # One may end, and be a zombie, while it is asked.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return process.name() != "sshd" and Path(slow.__file__).name in str(process.cmdline())
+        return False
+
+    return [each for each in psutil.Process().children(recursive=True) if carries(each)]
 
 
 def test_a_changed_and_a_revoked_host_key_are_refused(servers: list[Sshd], tmp_path: Path) -> None:
