@@ -35,7 +35,8 @@ def endpoint(
     Args:
         flags: further ones of etcdctl.
     """
-    files = files_of(host, stated) or HostFiles()
+    # What is not spoken to by TLS needs none, and the etcd that has some may be another one of that host.
+    files = (None if url.startswith("http:") else files_of(host, stated)) or HostFiles()
     options = [
         *flags,
         *(

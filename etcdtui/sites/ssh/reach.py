@@ -182,7 +182,9 @@ class Reach:
 
         sealed = is_tls(url) and self._ways.seals(host)
         try:
-            wanted = target(url, None if sealed else self._ways.material(host), self._ways.login())
+            # What is spoken to plainly needs no files: those of the host may be another etcd's.
+            bare = sealed or url.startswith("http:")
+            wanted = target(url, None if bare else self._ways.material(host), self._ways.login())
         except UsageError as error:
             raise SiteError(error.message) from None
         if sealed:
