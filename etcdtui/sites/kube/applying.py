@@ -11,9 +11,8 @@ from etcdtui.model.text import clean
 from etcdtui.sites.kube import undoing
 from etcdtui.sites.kube.api import Api, ApiError
 from etcdtui.sites.kube.preflight import get
+from etcdtui.sites.kube.sets import MANAGER
 
-MANAGER = "etcdtui"
-"""Owner of the fields that are applied."""
 Json = dict[str, Any]
 
 _PATHS = {

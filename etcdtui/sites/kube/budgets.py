@@ -13,9 +13,8 @@ from etcdtui.sites.kube import rights
 from etcdtui.sites.kube.acts import KubeActs
 from etcdtui.sites.kube.api import ApiError
 from etcdtui.sites.kube.base import short_call
+from etcdtui.sites.kube.sets import MANAGED_BY, MANAGER
 
-MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "etcdtui"
-"""The label that tells whose an object is, and its value on what a bring-up, or `render`, has made."""
 Json = Mapping[str, Any]
 
 

@@ -24,6 +24,7 @@ from etcdtui.sites.kube.certificates import secrets
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.manifests import Manifests
 from etcdtui.sites.kube.resizing import files_of_others, files_to_write
+from etcdtui.sites.kube.sets import MANAGER
 from etcdtui.sites.kube.site import CONNECT, KubeSite
 from etcdtui.sites.pki_store import PkiStore
 from etcdtui.sites.standing import is_founded, see_unchanged, settings_in
@@ -253,7 +254,7 @@ class KubeFounding(KubeSite):
         there = (self._get(path) or {}).get("data") or {}
         changed = files_to_write(there, wanted)
         if changed:
-            self._api().patch(path, {"data": changed}, {"fieldManager": applying.MANAGER})
+            self._api().patch(path, {"data": changed}, {"fieldManager": MANAGER})
             if self._link is not None:
                 self._link.touch()
         others = files_of_others(there, wanted)

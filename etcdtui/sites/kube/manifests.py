@@ -17,6 +17,7 @@ from etcdtui.model.bootstrap_checks import version_of
 from etcdtui.model.etcd_settings import KUBE_TLS, as_yaml, pod_settings
 from etcdtui.model.quorum import quorum_of
 from etcdtui.model.versions import Version
+from etcdtui.sites.kube.sets import MANAGED_BY, MANAGER
 
 Json = dict[str, Any]
 
@@ -77,7 +78,7 @@ class Manifests:
 
     def object(self, version: str, kind: str, name: str, **fields: Any) -> Json:
         """One object of the cluster, with its labels."""
-        labels = {**self.labels, "app.kubernetes.io/managed-by": "etcdtui"}
+        labels = {**self.labels, MANAGED_BY: MANAGER}
         meta = {"name": name, "namespace": self.namespace, "labels": labels}
         return {"apiVersion": version, "kind": kind, "metadata": meta, **fields}
 

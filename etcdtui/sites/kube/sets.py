@@ -21,6 +21,8 @@ from etcdtui.sites.kube.container import (
 )
 
 CLIENT, PEER = 2379, 2380
+MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "etcdtui"
+"""The label that tells whose an object is, and its value on ours: the owner of applied fields, too."""
 STOPPED_FROM = "etcdtui/stopped-from"
 """Annotation of a StatefulSet whose nodes were stopped: how many replicas it had."""
 
