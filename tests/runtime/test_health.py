@@ -116,7 +116,7 @@ def test_an_alarm_turns_all_rows_from_35_on(tmp_path: Path, version: str) -> Non
         with pytest.raises(EtcdError, match="reached its quota"):
             for _ in range(100):
                 ours.ends[cluster.urls[0]].put(b"fill", b"x" * 20_000, 3)
-        # Each member raises the alarm for itself, one after another: both must have been told of the same ones.
+        # Each member raises the alarm for itself, in its own time: both must have been told of the same ones.
         asked = ours.ends[cluster.urls[0]]
         before = asked.alarms(3)
         while True:
