@@ -137,9 +137,8 @@ class Stage:
         return [i["pid"] for i in etcds if any(str(self.root) in word for word in i["cmdline"] or ())]
 
     def end(self) -> None:
-        for file in self.root.rglob("data/*.pid"):
-            pid = int(file.read_text() or 0)
-            if pid and psutil.pid_exists(pid) and psutil.Process(pid).name() == "etcd":
+        for pid in self.running():
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
