@@ -41,8 +41,17 @@ def rehearse(api: Api, objects: Iterable[Json], profile: str) -> None:
     """Have the server judge all of them, and change nothing. Raises SiteError naming all that it refuses."""
     wrong, ways = [], []
     for each in objects:
+        there = get(api, path_of(each))
+        foreign = _foreign_labels(each, there or {})
+        if foreign:
+            selects = ", ".join(foreign)
+            wrong.append(
+                f"{_name(each)}: it is somebody else's and asks pods for {selects}, which these lack"
+            )
+            ways.append("delete it, or call the StatefulSet otherwise in the profile")
+            continue
         try:
-            api.apply(path_of(each), undoing.noted(each, get(api, path_of(each))), MANAGER, rehearse=True)
+            api.apply(path_of(each), undoing.noted(each, there), MANAGER, rehearse=True)
         except ApiError as error:
             if error.status == 400 and "dry run" in error.message:
                 # A webhook that cannot be tried.
@@ -79,6 +88,25 @@ def apply_all(api: Api, objects: Sequence[Json], profile: str) -> str:
         word = "made" if before is None else "there already" if before == after else "changed"
         said.append(f"{what} {word}")
     return "; ".join(said)
+
+
+def _foreign_labels(each: Json, there: Json) -> list[str]:
+    """What the object there selects by and ours does not: an apply adds to that and takes none of it away."""
+    if each["kind"] not in _HARMLESS:
+        return []
+    ours, theirs = _selected(each), _selected(there)
+    return [clean(word, 120) for key, word in theirs.items() if key not in ours]
+
+
+def _selected(each: Json) -> dict[str, str]:
+    """Words for each label that a Service or a PodDisruptionBudget selects pods by."""
+    selector = (each.get("spec") or {}).get("selector") or {}
+    labels = selector if each.get("kind") == "Service" else selector.get("matchLabels") or {}
+    rules = selector.get("matchExpressions") or () if labels is not selector else ()
+    words = {key: f"{key}={value}" for key, value in labels.items()}
+    return words | {
+        f"{rule['key']} {rule['operator']}": f"{rule['key']} {rule['operator']}" for rule in rules
+    }
 
 
 def _name(each: Json) -> str:

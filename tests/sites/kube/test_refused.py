@@ -13,6 +13,7 @@ import yaml
 
 from etcdtui.model.bootstrap import Spread, Tls
 from etcdtui.ops.plan import Outcome, Plan
+from etcdtui.sites.kube.manifests import Manifests
 from tests.sites.kube.support import as_somebody, cli_on, documented_rules
 from tests.sites.kube.test_founding import objects, plan_for, session_on
 from tests.support.consoles import bring_up
@@ -124,7 +125,8 @@ def test_what_is_refused_or_somebody_elses_is_told_and_nothing_is_half_applied(
 ) -> None:
     """A Service of another manager in the way: which field is whose, what to do, and that it works."""
     boot = plan_for(place, Tls.NONE)
-    service = {
+    ours = Manifests(boot, "etcd", place.name).labels
+    service: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": "etcd-client"},
@@ -133,6 +135,14 @@ def test_what_is_refused_or_somebody_elses_is_told_and_nothing_is_half_applied(
             "ports": [{"name": "client", "port": 2379, "protocol": "TCP", "targetPort": 2379}],
         },
     }
+    place.run("apply", "--server-side", "--field-manager=argocd", "-f", "-", stdin=yaml.safe_dump(service))
+    before = objects(place)
+    # A label of theirs would stay beside ours: no pod of this cluster would be behind that Service.
+    with session_on(place, tmp_path, boot) as session:
+        result = bring_up(session)
+    assert result.outcome is Outcome.FAILED and objects(place) == before
+    assert "Service etcd-client: it is somebody else's and asks pods for app=other" in result.message
+    service["spec"] = {**service["spec"], "selector": ours}
     place.run("apply", "--server-side", "--field-manager=argocd", "-f", "-", stdin=yaml.safe_dump(service))
     before = objects(place)
     with session_on(place, tmp_path, boot) as session:
