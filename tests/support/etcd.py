@@ -18,14 +18,14 @@ from pathlib import Path
 from etcdtui.sites.local.ports import taken
 from tests.support.tools import etcd as etcd_binary
 
-_WORKERS = 8
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _WORKERS
 _RANGE = range(10000 + _WORKER, 20000, _WORKERS)
 """Below the ephemeral range, where a port could become the local end of somebody's connection before
 etcd listens on it, and apart from the range of the local site. Every worker has ports of its own: one
 that a killed member has left for a while is not given to another worker's cluster meanwhile."""
 _given: set[int] = set()
-_DEMOS = 1500
+_DEMOS = 12000 // _WORKERS
 
 
 def for_demos() -> str:
