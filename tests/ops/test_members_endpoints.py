@@ -112,6 +112,7 @@ def test_the_flags_of_the_plan_start_the_member_that_was_added(tmp_path: Path, v
         assert members(session) == ["later learner", "n1"]
         done(do(session, "promote", "later"))
         assert members(session) == ["later", "n1"]
+        ready(session, 2)
         with pytest.raises(UsageError, match="later is a voter already"):
             prepare(session, "promote", "later")
         tally = writer.verify()

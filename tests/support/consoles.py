@@ -19,6 +19,7 @@ from etcdtui.sites.base import Site
 from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
 from tests.sites.local.support import QUICK, wait_until
+from tests.support.site import READ_TIMEOUT
 from tests.support.tools import etcd
 
 
@@ -49,7 +50,7 @@ def session_on(site: Site, root: Path, **options: Any) -> Iterator[Session]:
         site,
         profile="lab",
         refresh=0.2,
-        timeout=1.0,
+        timeout=READ_TIMEOUT,
         audit=AuditLog(root / "audit.jsonl"),
         store=PlanStore(root / "plans"),
         change_lock=ChangeLock(),
