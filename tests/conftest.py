@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.etcd import for_demos
 from tests.support.kube import kube, place
 
 __all__ = ["kube", "place"]
@@ -42,10 +43,12 @@ ROOM = 4 << 30
 def pytest_configure(config: pytest.Config) -> None:
     """Start from the usual signals, and keep the members' data in memory where there is room.
 
+    Each worker's demos have ports of their own, those of the consoles that it starts included.
     Whoever starts the tests with nohup or in a script's background has children ignore SIGHUP or SIGINT,
     and the tests send both. In memory elections do not wait for a slow disk.
     """
     del config
+    os.environ["ETCDTUI_PORTS"] = for_demos()
     for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, usual)

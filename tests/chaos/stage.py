@@ -77,17 +77,17 @@ class Stage:
 
     def leader(self) -> str:
         """Name of the node that leads, once an election that may be under way is over."""
-        found: list[str] = []
+        found: list[tuple[int, str]] = []
 
         def look() -> bool:
             with contextlib.suppress(subprocess.SubprocessError):
                 for item in self.statuses():
                     if item["Status"]["leader"] == item["Status"]["header"]["member_id"]:
-                        found.append(self.node_at(item["Endpoint"]))
+                        found.append((item["Status"]["raftTerm"], self.node_at(item["Endpoint"])))
             return bool(found)
 
         wait_until(look, "a leader")
-        return found[0]
+        return max(found)[1]
 
     def follower(self) -> str:
         """Name of the last node that does not lead."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.chaos.operations import OPERATIONS
 from tests.chaos.trial import Fault, Point, attempt
+from tests.support.writer import ELECTIONS
 
 SELECTED = (
     ("restart the leader", 3, "3.5", Point(Fault.CONSOLE, 1, "begin", 0.05)),
@@ -23,5 +24,7 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
 def test_nothing_is_lost(name: str, size: int, version: str, point: Point, tmp_path: Path) -> None:
     outcome = attempt(tmp_path, BY_NAME[name], size, version, point, Random(1))
     assert outcome.hit, "the plan ended before the fault came"
-    assert (outcome.problem, outcome.lost, outcome.stray, outcome.without_quorum) == ("", 0, 0, 0.0)
+    assert (outcome.problem, outcome.lost, outcome.stray) == ("", 0, 0), outcome
+    # A machine that does other things beside may take longer for an election.
+    assert outcome.without_quorum < ELECTIONS
     assert outcome.written > 30

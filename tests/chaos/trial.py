@@ -274,7 +274,7 @@ def _judge(stage: Stage, operation: Operation, writer: Writer, outcome: Outcome)
         return not last[0]
 
     try:
-        wait_until(sound, "sound", 15)
+        wait_until(sound, "sound", 30)
     except TimeoutError:
         outcome.stray, outcome.problem = 1, outcome.problem or last[0]
     tally: Tally = writer.verify(stage.urls())

@@ -27,7 +27,8 @@ class Cli:
         return self.root / "state" / "etcdtui" / "audit.jsonl"
 
     def environ(self, **more: str) -> dict[str, str]:
-        own = {k: v for k, v in os.environ.items() if not k.startswith(("ETCD", "XDG_", "PYTEST"))}
+        foreign = ("ETCD_", "ETCDCTL_", "ETCDTUI_CONFIG", "XDG_", "PYTEST")
+        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         xdg = {f"XDG_{n.upper()}_HOME": str(self.root / n) for n in ("data", "state", "config")}
         return {**own, **xdg, **self.env, **more}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from etcdtui.ops.runner import Phase, Progress
 from etcdtui.sites.local.demo import attach_demo
-from tests.support.consoles import console, leads, prepare
+from tests.support.consoles import console, prepare, ready
 
 SOON = 0.003
 """Seconds after the call was about to be sent: it may be under way or answered by then."""
@@ -21,7 +21,7 @@ SOON = 0.003
 
 def main(directory: str, state: str, verb: str, action: str, name: str) -> None:
     with console(attach_demo(Path(directory)), Path(state)) as session:
-        leads(session)
+        ready(session)
         plan = prepare(session, action, name)
 
         def watch(report: Progress) -> None:

@@ -15,6 +15,7 @@ from etcdtui.ops.auth import root_step
 from etcdtui.ops.plan import Outcome
 from etcdtui.runtime.session import Session
 from etcdtui.sites.endpoints import EndpointsSite
+from tests.sites.local.support import wait_until
 from tests.support.consoles import do, done, ready, session_on
 from tests.support.etcd import EtcdCluster, running
 
@@ -59,7 +60,8 @@ def test_on_and_off_again(cluster: EtcdCluster, tmp_path: Path, version: str) ->
         assert refused.outcome is Outcome.FAILED and "there is a user bob already" in refused.message
         done(do(session, "auth-enable", **GIVEN, **further))
         # The console goes on: it reads, changes and locks as root.
-        assert healthy(session) and session.check_health().healthy
+        wait_until(lambda: healthy(session), "it reads as root")
+        wait_until(lambda: session.check_health().healthy, "its health check is one of root")
         done(do(session, "snapshot-save", directory=str(tmp_path / "saved")))
         done(do(session, "compact", keep="1"))
         # Others must log in, and the further user may do what was said.
@@ -80,7 +82,7 @@ def test_on_and_off_again(cluster: EtcdCluster, tmp_path: Path, version: str) ->
     with session_on(root, tmp_path) as session:
         ready(session)
         done(do(session, "auth-disable"))
-        assert healthy(session)
+        wait_until(lambda: healthy(session), "it reads without a user")
     cluster.etcdctl("put", "/app/a", "2", version=version)
     written = b"".join(file.read_bytes() for file in tmp_path.rglob("*.json*") if file.is_file())
     assert b"auth.enable" in written or b"ask for users" in written

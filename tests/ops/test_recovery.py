@@ -37,10 +37,14 @@ def value(site: LocalSite, name: str, key: bytes = b"colour") -> str:
 
 def saved(session: Session, where: Path) -> str:
     """A snapshot in which the colour is blue; it is red afterwards."""
-    etcdctl(session.site, "put", "colour", "blue")  # type: ignore[arg-type]
+    site = session.site
+    assert isinstance(site, LocalSite)
+    etcdctl(site, "put", "colour", "blue")
+    # Whichever member is asked for it has applied that.
+    assert {value(site, name) for name in site.node_names()} == {"blue"}
     result = do(session, "snapshot-save", directory=str(where))
     assert result.outcome is Outcome.DONE, result.message
-    etcdctl(session.site, "put", "colour", "red")  # type: ignore[arg-type]
+    etcdctl(site, "put", "colour", "red")
     (file,) = where.glob("*.db")
     return str(file)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,8 +34,9 @@ from tests.ops.worlds import (
     worlds,
 )
 from tests.sites.local.support import demo, etcdctl, healthy, wait_healthy
+from tests.support.etcd import freeze
 from tests.support.site import DirectContext
-from tests.support.writer import Writer
+from tests.support.writer import ELECTIONS, Writer
 
 
 def verbs(plan: Plan) -> list[str]:
@@ -175,9 +175,9 @@ def test_a_real_cluster_is_restarted_under_a_writer(tmp_path: Path, count: int, 
         wait_healthy(site)
         context = context_of(site, tmp_path)
         before = {n.name: n.pid for n in site.nodes()}
-        leader = context.snapshot().leader_id
         with Writer(site.seeds()) as writer:
             plan = ACTION.plan(Request(context.fresh(5), site, plan_id="p1"))
+            leader = context.snapshot().leader_id
             result = run(plan, context)
             assert result.outcome is Outcome.DONE, result.message
             tally = writer.verify()
@@ -188,13 +188,13 @@ def test_a_real_cluster_is_restarted_under_a_writer(tmp_path: Path, count: int, 
         assert again.endswith("leads already")
         assert tally.lost == ()
         assert tally.acknowledged > 100
-        # An election takes 0.5 to 1 s here, and a put that met it is given up after 1 s.
-        assert tally.longest_gap < 4
+        assert tally.longest_gap < ELECTIONS
         context.close()
 
 
 def test_the_writer_notices_a_lost_write_and_a_gap(tmp_path: Path) -> None:
-    with demo(tmp_path, 1) as site:
+    # An etcd of 3.5.0 to 3.5.2 that is killed while it applies a write may come back without it (13766).
+    with demo(tmp_path, 1, "3.4") as site:
         wait_healthy(site)
         with Writer(site.seeds()) as writer:
             writer.wait_for(5)
@@ -221,7 +221,8 @@ def test_a_frozen_node_is_brought_back_first(tmp_path: Path) -> None:
         assert victim is not None
         found = site._cluster.node(victim.name).process()
         assert found is not None
-        found.send_signal(signal.SIGSTOP)
+        freeze(found.pid)
+        context.read_timeout = 0.7
         plan = ACTION.plan(Request(context.fresh(5), site, plan_id="p2"))
         assert verbs(plan)[:2] == [f"stop {victim.name}", f"start {victim.name}"]
         short = replace(plan, steps=plan.steps[:2])

@@ -21,6 +21,8 @@ from tests.support.tools import etcd
 def snapshot_of(site: LocalSite, path: Path) -> str:
     api = site.dial(site.seeds()[0])
     try:
+        # A linearizable read: this member has applied what was written by way of another.
+        assert api.get(b"colour", 5) is not None
         path.write_bytes(b"".join(api.snapshot(10)))
     finally:
         api.close()
@@ -82,7 +84,7 @@ def test_one_node_becomes_a_new_cluster_with_the_old_data(tmp_path: Path, versio
             assert found.value == b"blue"
         finally:
             api.close()
-        site.stop_node("n1", 5)
+        site.stop_node("n1", 10)
         assert "--force-new-cluster" not in site.describe_start("n1")
         site.set_aside("n2")
         with pytest.raises(NodeError, match=r"n2: .*/n2 holds no member"):

@@ -19,6 +19,7 @@ from etcdtui.sites.base import Site
 from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
 from tests.sites.local.support import QUICK, wait_until
+from tests.support.site import READ_TIMEOUT
 from tests.support.tools import etcd
 
 
@@ -49,7 +50,7 @@ def session_on(site: Site, root: Path, **options: Any) -> Iterator[Session]:
         site,
         profile="lab",
         refresh=0.2,
-        timeout=1.0,
+        timeout=READ_TIMEOUT,
         audit=AuditLog(root / "audit.jsonl"),
         store=PlanStore(root / "plans"),
         change_lock=ChangeLock(),
@@ -64,18 +65,16 @@ def session_on(site: Site, root: Path, **options: Any) -> Iterator[Session]:
 
 def ready(session: Session, count: int = 3) -> ClusterSnapshot:
     """Until so many members answer and agree on a leader."""
+    shot = session.snapshot()
 
     def agreed() -> bool:
+        nonlocal shot
         shot = session.fresh(3)
         answers = [s for s in shot.answers if s.leader == shot.leader_id]
         return len(shot.members) == count == len(answers) and shot.leader_id is not None
 
     wait_until(agreed, f"{count} members agree on a leader", 30)
-    # `prepare` plans on the latest published picture.
-    wait_until(
-        lambda: len(session.snapshot().answers) == count == len(session.snapshot().members), "it is published"
-    )
-    return session.snapshot()
+    return shot
 
 
 def leads(session: Session) -> ClusterSnapshot:
@@ -113,9 +112,7 @@ def do(
 
 def prepare(session: Session, action: str, node: str = "", options: Mapping[str, Any] | None = None) -> Plan:
     """The plan of an action for what is true now."""
-    seen = session.snapshot().seq
-    session.poke()
-    wait_until(lambda: session.snapshot().seq > seen + 1, "a newer picture")
+    session.fresh(20)
     row = session.snapshot().find(node) if node else None
     return session.prepare(action, row, options or {})
 

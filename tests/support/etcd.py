@@ -12,18 +12,26 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 
 from etcdtui.sites.local.ports import taken
 from tests.support.tools import etcd as etcd_binary
 
-_WORKERS = 8
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _WORKERS
 _RANGE = range(10000 + _WORKER, 20000, _WORKERS)
 """Below the ephemeral range, where a port could become the local end of somebody's connection before
 etcd listens on it, and apart from the range of the local site. Every worker has ports of its own: one
 that a killed member has left for a while is not given to another worker's cluster meanwhile."""
 _given: set[int] = set()
+_DEMOS = 12000 // _WORKERS
+
+
+def for_demos() -> str:
+    """This worker's share of the ports that local sites take, as ``ETCDTUI_PORTS`` has it."""
+    first = 20000 + _WORKER * _DEMOS
+    return f"{first}-{first + _DEMOS - 1}"
 
 
 def free_ports(count: int) -> list[int]:
@@ -92,18 +100,25 @@ class Proc:
             self.process.wait(10)
 
     def freeze(self) -> None:
-        """SIGSTOP, and wait until every thread has stopped: a signal is delivered some time later."""
-        self.signal(signal.SIGSTOP)
-        tasks = Path(f"/proc/{self.pid}/task")
-        deadline = time.monotonic() + 5
-        while tasks.is_dir() and time.monotonic() < deadline:
-            states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks.iterdir()]
-            if all(state in "tT" for state in states):
-                return
-            time.sleep(0.001)
+        """SIGSTOP, and wait until every thread has stopped."""
+        freeze(self.pid)
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
+
+
+def freeze(pid: int) -> None:
+    """SIGSTOP, and wait until every thread has stopped: a signal is delivered some time later."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    deadline = time.monotonic() + 10
+    while tasks.is_dir() and time.monotonic() < deadline:
+        # A thread may end between two looks.
+        with contextlib.suppress(OSError):
+            states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks.iterdir()]
+            if all(state in "tT" for state in states):
+                return
+        time.sleep(0.001)
 
 
 def etcdctl(urls: Sequence[str], *args: str, version: str = "3.5") -> str:
@@ -174,21 +189,46 @@ class EtcdCluster:
                 return True
             return False
         with (
-            contextlib.suppress(OSError, ValueError),
+            # It may end in the middle of its answer.
+            contextlib.suppress(OSError, ValueError, HTTPException),
             urllib.request.urlopen(f"{proc.client_url}/health", timeout=1) as answer,
         ):
             return json.load(answer).get("health") in ("true", True)
         return False
 
-    def leader(self) -> Proc:
-        """The process that leads, by asking the real etcdctl."""
-        alive = [p for p in self.procs if p.alive()]
-        for item in json.loads(
-            self.etcdctl("endpoint", "status", "-w", "json", endpoints=[p.client_url for p in alive])
-        ):
-            if item["Status"]["leader"] == item["Status"]["header"]["member_id"]:
-                return next(p for p in alive if p.client_url == item["Endpoint"])
+    def leader(self, timeout: float = 20) -> Proc:
+        """The process that leads, by asking the real etcdctl, once an election that is under way is over."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            alive = {p.client_url: p for p in self.procs if p.alive()}
+            found = json.loads(self.etcdctl("endpoint", "status", "-w", "json", endpoints=list(alive)))
+            leading = [
+                (item["Status"]["raftTerm"], item["Endpoint"])
+                for item in found
+                if item["Status"]["leader"] == item["Status"]["header"]["member_id"]
+            ]
+            if leading:
+                # One that was cut off may not know yet that another was elected.
+                return alive[max(leading)[1]]
+            time.sleep(0.05)
         raise AssertionError("no leader")
+
+    def change(self, *args: str, timeout: float = 20) -> None:
+        """``etcdctl member`` on those that run, again while it is refused for want of 5 s of connection.
+
+        A member that was just killed counts as connected until its peers have noticed.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            alive = [p.client_url for p in self.procs if p.alive()]
+            try:
+                self.etcdctl("member", *args, endpoints=alive)
+            except subprocess.CalledProcessError as error:
+                if "unhealthy cluster" not in error.stderr or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
 
 def make_cluster(

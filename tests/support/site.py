@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -18,7 +19,8 @@ from etcdtui.ops.audit import AuditLog
 from etcdtui.sites.base import HasNodes, Site
 from tests.support.etcd import EtcdCluster, Proc
 
-READ_TIMEOUT = 0.7
+READ_TIMEOUT = 2.0
+"""Seconds until a member counts as down: on a busy machine one that is well may be silent for a while."""
 
 
 class EndpointSite:
@@ -97,8 +99,9 @@ def _node(proc: Proc) -> Node:
     pid, detail = None, "never started"
     if proc.alive():
         pid, detail, state = proc.pid, f"pid {proc.pid}", RunState.RUNNING
-        if psutil.Process(proc.pid).status() == psutil.STATUS_STOPPED:
-            state = RunState.FROZEN
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(proc.pid).status() == psutil.STATUS_STOPPED:
+                state = RunState.FROZEN
     elif proc.process is None:
         state = RunState.STOPPED
     else:
@@ -120,6 +123,8 @@ class DirectContext:
     site: Site
     audit: AuditLog
     profile: str = "lab"
+    read_timeout: float = READ_TIMEOUT
+    """Seconds of each call; short where a member is frozen and waited for every time."""
     _apis: dict[str, EtcdWriter] = field(default_factory=dict)
     _latest: ClusterSnapshot = field(default_factory=lambda: ClusterSnapshot("lab"))
 
@@ -169,7 +174,7 @@ class DirectContext:
         before = next((r.reading for r in self._latest.rows if r.endpoint == url), Reading())
         began = time.monotonic()
         try:
-            status = self._api(url).status(READ_TIMEOUT)
+            status = self._api(url).status(self.read_timeout)
         except EtcdError as error:
             outcome = State.NOT_PERMITTED if isinstance(error, NotPermitted) else State.DOWN
             return replace(
@@ -189,7 +194,7 @@ class DirectContext:
         for url, reading in readings.items():
             if reading.answered:
                 try:
-                    return self._api(url).member_list(READ_TIMEOUT), ""
+                    return self._api(url).member_list(self.read_timeout), ""
                 except EtcdError as failure:
                     error = failure.message
         return (), error

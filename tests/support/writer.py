@@ -17,6 +17,10 @@ PREFIX = b"writer/"
 PUT_TIMEOUT = 1.0
 """Seconds until a put counts as not acknowledged; the same number is then tried at the next endpoint."""
 
+ELECTIONS = 8.0
+"""Seconds without an acknowledged write that elections explain, and no more: one takes 0.5 to 1 s here,
+a split vote or a busy machine as much again, and every put that met them is given up after `PUT_TIMEOUT`."""
+
 
 class Tally(NamedTuple):
     """What became of the writes."""
@@ -110,15 +114,25 @@ class Writer:
         self.stop()
         lost: set[int] = set()
         for url in urls if urls is not None else self._known():
-            api = self._reach(url)
-            try:
-                held = {pair.key: pair.value for pair in api.get_prefix(PREFIX, timeout)}
-            finally:
-                api.close()
+            held = self._read(url, timeout)
             lost |= {n for n in self._acknowledged if held.get(_key(n)) != _value(n)}
         moments = [self._began, *self._times, self._ended]
         gaps = (later - earlier for earlier, later in pairwise(moments))
         return Tally(len(self._acknowledged), tuple(sorted(lost)), max(gaps, default=0.0))
+
+    def _read(self, url: str, timeout: float) -> dict[bytes, bytes]:
+        """What an endpoint holds. A read is repeated, as etcd's own client does: an election refuses it."""
+        api, deadline = self._reach(url), time.monotonic() + timeout
+        try:
+            while True:
+                try:
+                    return {pair.key: pair.value for pair in api.get_prefix(PREFIX, timeout)}
+                except EtcdError:
+                    if time.monotonic() >= deadline:
+                        raise
+                time.sleep(0.1)
+        finally:
+            api.close()
 
     def _known(self) -> list[str]:
         return list(self._current()) if self._current is not None else self._urls

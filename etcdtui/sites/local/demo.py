@@ -46,7 +46,7 @@ def open_demo(
         settle: see `LocalSite.launch`; 0 when somebody watches the nodes anyway.
 
     Raises:
-        UsageError: `nodes` is out of range or differs from what there is.
+        UsageError: `nodes` is out of range or differs from what there is, or ``ETCDTUI_PORTS`` is no range.
         SiteError: see `LocalSite.launch`; or the directory or its files cannot be used.
     """
     site = _prepare(directory, nodes, name, binary, options)
@@ -169,7 +169,10 @@ def _create(where: Path, count: int, name: str, options: Sequence[str]) -> Clust
             raise SiteError(
                 f"{where}: holds the data of n{index + 1} and no cluster.json", f"move {where} aside"
             )
-    spec = bootstrap_spec(name, f"{name}-{os.urandom(4).hex()}", free_ports(2 * count), tuple(options))
+    ports = free_ports(2 * count)
+    if len(ports) < 2 * count:
+        raise SiteError(f"{name}: this machine has no {2 * count} free ports for {count} nodes")
+    spec = bootstrap_spec(name, f"{name}-{os.urandom(4).hex()}", ports, tuple(options))
     save_spec(where, spec)
     return spec
 

@@ -35,6 +35,7 @@ class LocalPlaces:
 
         Raises:
             SiteError: the cluster's files are damaged, or there are not so many free ports.
+            UsageError: ``ETCDTUI_PORTS`` is no range of ports.
         """
         spec = self._cluster.refresh()
         used = {port_of(url) for node in spec.nodes for url in (node.client_url, node.peer_url)}

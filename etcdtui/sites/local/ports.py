@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
+import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psutil
 
+from etcdtui.errors import UsageError
+
+VARIABLE = "ETCDTUI_PORTS"
 # Below Linux's and macOS's ephemeral ranges: a port of a stopped cluster must not become the local
 # end of somebody's outgoing connection.
 _RANGE = range(20000, 32000)
@@ -28,10 +34,34 @@ class Holder:
         return f"pid {self.pid} ({self.command[0].rsplit('/', 1)[-1]})" if self.command else f"pid {self.pid}"
 
 
+def span(environ: Mapping[str, str]) -> range:
+    """The ports that new nodes may have: the usual ones, or those of ``ETCDTUI_PORTS``.
+
+    Nobody listens on the ports of a stopped cluster, so that somebody else's may be given them: who has
+    clusters beside each other on one machine keeps them apart by it.
+
+    Raises:
+        UsageError: it holds no such range.
+    """
+    given = environ.get(VARIABLE, "")
+    if not given:
+        return _RANGE
+    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", given)
+    first, last = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 0 < first <= last < 65536:
+        raise UsageError(f"{VARIABLE}={given!r}: expected FIRST-LAST, such as 20000-31999")
+    return range(first, last + 1)
+
+
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on, chosen at random and all different."""
+    """Loopback ports that nobody listens on, chosen at random, all different; fewer where there are no more.
+
+    Raises:
+        UsageError: see `span`.
+    """
     chosen: list[int] = []
-    for port in random.sample(_RANGE, len(_RANGE)):
+    ports = span(os.environ)
+    for port in random.sample(ports, len(ports)):
         if len(chosen) == count:
             break
         if not taken(port):

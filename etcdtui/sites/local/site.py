@@ -11,7 +11,7 @@ from pathlib import Path
 from etcdtui.errors import NodeError, SiteError, UsageError
 from etcdtui.etcd.api import EtcdWriter
 from etcdtui.model.cluster import Node
-from etcdtui.sites.local import process
+from etcdtui.sites.local import joining, process
 from etcdtui.sites.local.binaries import Binary
 from etcdtui.sites.local.cluster import LOCK_WAIT, LocalCluster, Started
 from etcdtui.sites.local.files import locked
@@ -27,9 +27,6 @@ SETTLE = 0.3
 KILL_WAIT = 5.0
 END_WAIT = 15.0
 """Seconds that a node which was told to stop may take before it is started again."""
-JOIN_TRIES = 3
-NOT_TOLD_IN_TIME = "incompatible with current running cluster"
-"""How etcd ends that is to join when none of its peers told it its version in time (3.4 and 3.5)."""
 FORCE_NEW = ("--force-new-cluster",)
 PATIENCE = 1.0
 """Seconds from SIGTERM to SIGKILL when the whole cluster is stopped.
@@ -156,11 +153,11 @@ class LocalSite(LocalLogs, LocalPlaces, LocalShelves, LocalRestores, LocalReleas
 
     def _start_patiently(self, node: str) -> None:
         """Start one node, and again, as systemd would, when busy peers did not tell their version in time."""
-        for left in reversed(range(JOIN_TRIES)):
-            if (error := self._start(node, SETTLE).get(node)) is None:
+        for left in reversed(range(joining.TRIES)):
+            error = self._start(node, SETTLE).get(node) or joining.not_joined(self._cluster.node(node))
+            if error is None:
                 return
-            joined = holds_member(self._cluster.node(node).data_dir)
-            if left == 0 or joined or NOT_TOLD_IN_TIME not in str(error):
+            if left == 0 or not joining.not_told_in_time(error):
                 raise error
 
     def describe_force_new(self, node: str) -> str:

@@ -7,6 +7,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 import psutil
@@ -31,7 +32,8 @@ def wait_until(condition: Callable[[], bool], what: str, timeout: float = 20) ->
 
 def healthy(url: str) -> bool:
     with (
-        contextlib.suppress(OSError, ValueError),
+        # It may end in the middle of its answer.
+        contextlib.suppress(OSError, ValueError, HTTPException),
         urllib.request.urlopen(f"{url}/health", timeout=1) as answer,
     ):
         return json.load(answer).get("health") in ("true", True)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from etcdtui.errors import SiteError
+from etcdtui.errors import SiteError, UsageError
 from etcdtui.sites.local import logs
 from etcdtui.sites.local.binaries import find_etcd, version_key
 from etcdtui.sites.local.files import JsonFile, locked, write_json
-from etcdtui.sites.local.ports import free_ports
+from etcdtui.sites.local.ports import free_ports, span
 from tests.support.tools import binaries, etcd
 
 
@@ -54,6 +54,15 @@ def test_ports_are_different_and_outside_the_ephemeral_range() -> None:
     ports = free_ports(18)
     assert len(set(ports)) == 18
     assert all(20000 <= port < 32000 for port in ports)
+    assert set(ports) <= set(span(os.environ))
+
+
+def test_clusters_beside_each_other_can_be_given_ports_of_their_own() -> None:
+    assert span({}) == range(20000, 32000)
+    assert span({"ETCDTUI_PORTS": "21500-22999"}) == range(21500, 23000)
+    for given in ("21500", "2-1", "0-9", "1-65536", "a-b", "1-2-3"):
+        with pytest.raises(UsageError, match=rf"^ETCDTUI_PORTS='{given}': expected FIRST-LAST, such as"):
+            span({"ETCDTUI_PORTS": given})
 
 
 def test_newest_binary_wins_and_launchers_do_not_count(tmp_path: Path) -> None:
@@ -108,12 +117,15 @@ def test_tail_and_rotation(tmp_path: Path) -> None:
 def test_follow_survives_a_rotation(tmp_path: Path) -> None:
     log = tmp_path / "n1.log"
     log.write_text("old\n")
-    lines = logs.follow(log, lambda: False)
-    with log.open("a") as stream:
-        stream.write("")
-    # The generator begins at the end of the file as it is when first asked.
-    first = threading.Timer(0.1, lambda: log.open("a").write("one\ntw"))
-    first.start()
+    later = iter(["one\ntw"])
+
+    def stop() -> bool:
+        # It begins at the end of the file as it is when first asked, and asks this from then on.
+        with log.open("a") as stream:
+            stream.write(next(later, ""))
+        return False
+
+    lines = logs.follow(log, stop)
     assert next(lines) == "one"
     log.rename(tmp_path / "n1.log.1")
     log.write_text("three\n")

@@ -35,6 +35,9 @@ from tests.sites.local.support import (
 )
 from tests.support.tools import etcd
 
+ENDS = 30.0
+"""Seconds that an etcd which cannot run may take to end; it is waited for no longer than until it has."""
+
 
 @pytest.mark.parametrize("version", ["3.4", "3.5"])
 def test_bootstrap_stop_kill_restart_and_data_that_survives(tmp_path: Path, version: str) -> None:
@@ -225,14 +228,20 @@ def test_a_process_nobody_wrote_down_is_adopted_before_it_listens(tmp_path: Path
         own = node(site, "n1")
         argv = shlex.split(site.describe_start("n1"))
         site.stop_node("n1", 10)
-        child, _ = process.spawn(argv, tmp_path / "n1.log", tmp_path / "n1")
-        os.kill(child.pid, signal.SIGSTOP)
-        try:
-            assert not any(taken(port_of(url)) for url in (*own.client_urls, *own.peer_urls))
-            site.start_node("n1")
-            assert node(site, "n1").pid == child.pid
-        finally:
-            os.kill(child.pid, signal.SIGCONT)
+        # Before anything else etcd reads its configuration: from this pipe, once somebody writes there.
+        flags = argv[1 : -len(QUICK)]
+        settings = json.dumps({flag[2:]: value for flag, value in zip(flags[::2], flags[1::2], strict=True)})
+        pipe = tmp_path / "configuration"
+        os.mkfifo(pipe)
+        child, _ = process.spawn([*argv, "--config-file", str(pipe)], tmp_path / "n1.log", tmp_path / "n1")
+        assert not any(taken(port_of(url)) for url in (*own.client_urls, *own.peer_urls))
+        site.start_node("n1")
+        assert node(site, "n1").pid == child.pid
+        with pipe.open("w") as stream:
+            stream.write(settings)
+            # It reads them twice.
+            pipe.unlink()
+            pipe.write_text(settings)
         wait_healthy(site)
 
 
@@ -305,7 +314,7 @@ def test_damaged_data_is_reported_with_etcds_own_words(tmp_path: Path, version: 
             file.parent.mkdir(parents=True)
             file.write_text("garbage")
         with pytest.raises(NodeError, match=r"^n1: etcd exited with \d: .*invalid database"):
-            site.start_node("n1")
+            site.launch(ENDS)
         assert node(site, "n1").run_state is RunState.FAILED
         assert "invalid database" in node(site, "n1").detail
 
@@ -318,7 +327,7 @@ def test_bad_flag_is_reported_with_etcds_own_words(tmp_path: Path, version: str)
     ):
         root = tmp_path / flag[2:6]
         with pytest.raises(NodeError, match=rf"^n1: etcd exited with \d: .*{words}.*its log is"):
-            open_demo(root, nodes=1, binary=etcd(version), options=[flag])
+            open_demo(root, nodes=1, binary=etcd(version), options=[flag], settle=ENDS)
         assert left_over(root) == []
 
 
@@ -398,6 +407,8 @@ def test_damaged_run_file_is_an_error_but_does_not_keep_the_process_alive(tmp_pa
 def test_a_deleted_directory_does_not_keep_the_processes_alive(tmp_path: Path) -> None:
     root = tmp_path / "demo"
     with demo(root) as site:
+        # etcd ends by itself when its files go while it makes them.
+        wait_healthy(site)
         assert len(pids(site)) == 3
         root.rename(tmp_path / "elsewhere")
         assert site.shutdown() == ("n1", "n2", "n3")
@@ -442,5 +453,5 @@ def test_log_is_read_and_followed(tmp_path: Path) -> None:
 
         wait_until(wrote_and_seen, "following")
         site.stop_node("n1", 10)
-        reader.join(10)
+        reader.join(20)
         assert enough.is_set()

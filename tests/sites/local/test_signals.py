@@ -47,7 +47,8 @@ def console(directory: Path, keep: bool = False) -> Iterator[subprocess.Popen[st
         process.kill()
         process.communicate()
         for pid in left_over(directory):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def until(process: subprocess.Popen[str], word: str) -> None:
