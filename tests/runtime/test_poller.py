@@ -77,10 +77,11 @@ def test_the_leader_is_killed_and_the_new_one_shows(cluster: EtcdCluster) -> Non
 def test_loss_of_quorum_and_return(cluster: EtcdCluster) -> None:
     with polling(cluster.urls) as (_, watch):
         watch.until(settled(3))
+        killed = time.monotonic()
         for proc in cluster.procs[:2]:
             proc.kill()
-        _, shot = watch.until(lambda s: not budget(s).has_quorum and s.leader_id is None)
-        assert budget(shot).healthy == 0
+        _, shot = watch.until(lambda s: not budget(s).has_quorum and s.leader_id is None, since=killed)
+        assert (budget(shot).healthy, budget(shot).voters) == (0, 3)
         began = time.monotonic()
         for proc in cluster.procs[:2]:
             proc.start()
