@@ -8,11 +8,18 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.etcd import for_demos
 from tests.support.kube import kube, place
 
 __all__ = ["kube", "place"]
+
+# The same examples in every run, however slow the machine is for a moment: none fails by chance.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -25,7 +25,7 @@ def loaded(tmp_path: Path, body: str) -> set[str]:
         [sys.executable, "-c", SCRIPT.format(body=body, heavy=HEAVY)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         env=env,
         check=True,
     )

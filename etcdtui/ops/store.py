@@ -170,7 +170,9 @@ class PlanStore:
             try:
                 found.append(self._read(path))
             except StoreError as error:
-                self.problems.append(str(error))
+                # Its console may have put it away meanwhile.
+                if path.exists():
+                    self.problems.append(str(error))
         return tuple(sorted(found, key=lambda entry: entry.saved))
 
     def get(self, plan_id: str) -> Entry | None:
@@ -186,8 +188,7 @@ class PlanStore:
             with contextlib.suppress(FileNotFoundError):
                 path.replace(finished / path.name)
             sync_directory(self.directory)
-            files = sorted(finished.glob("*.json"), key=lambda p: p.stat().st_mtime)
-            for old in files[:-KEPT]:
+            for old in sorted(finished.glob("*.json"), key=_written)[:-KEPT]:
                 old.unlink(missing_ok=True)
         except OSError as error:
             raise _error(path, "cannot be moved aside", error) from error
@@ -217,6 +218,14 @@ class PlanStore:
             raise _error(path, "cannot be read", error) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path}: {damaged(error)}", "move the file aside") from None
+
+
+def _written(path: Path) -> float:
+    """When a file was written last; one that another console has just let go is the oldest."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _error(path: Path, what: str, error: OSError) -> StoreError:

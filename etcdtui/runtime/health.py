@@ -78,7 +78,7 @@ def _check_row(
         reader = reader_of(row.endpoint)
     except EtcdtuiError as exc:
         return EndpointHealth(row.endpoint, row.name, False, error=str(exc))
-    took, error = _read(reader, dial_timeout, timeout)
+    took, error = _patiently(lambda left: reader.get(b"health", left), dial_timeout, timeout)
     if error is not None and not is_permission_denied(error):
         if _NO_LEARNER in error.details:
             return EndpointHealth(row.endpoint, row.name, None, note=LEARNER_NOTE)
@@ -88,17 +88,22 @@ def _check_row(
     return EndpointHealth(row.endpoint, row.name, not alarm, took, alarm, note)
 
 
-def _read(reader: EtcdReader, dial_timeout: float, timeout: float) -> tuple[float, EtcdError | None]:
-    """Seconds the linearizable read took, and its error.
+def _patiently(
+    ask: Callable[[float], object], dial_timeout: float, timeout: float
+) -> tuple[float, EtcdError | None]:
+    """Seconds that a read took, and its error.
 
-    As etcd's own client does, a read that meets an election is repeated until the deadline, and a
-    refused connection for a while; `took` covers all of it.
+    As etcd's own client does (``client/v3/retry.go``), a read that meets an election is repeated until the
+    deadline, and a refused connection for a while; the seconds cover all of it.
+
+    Args:
+        ask: reads within so many seconds.
     """
     began = time.monotonic()
     while True:
         left = began + timeout - time.monotonic()
         try:
-            reader.get(b"health", max(left, 0.001))
+            ask(max(left, 0.001))
         except EtcdError as exc:
             took = time.monotonic() - began
             if isinstance(exc, Unreachable):
@@ -123,15 +128,11 @@ def _lists_alarms(row: EndpointRow, snapshot: ClusterSnapshot) -> bool:
 
 def _alarm_error(reader: EtcdReader, timeout: float) -> str:
     """etcdctl's words about the active alarms; empty when there are none."""
-    try:
-        alarms = reader.alarms(max(timeout, 0.001))
-    except EtcdError:
+    alarms: list[Alarm] = []
+    _, error = _patiently(lambda left: alarms.extend(reader.alarms(left)), 0, timeout)
+    if error is not None:
         return "Unable to fetch the alarm list"
-    return f"Active Alarm(s): {_kinds(alarms)}" if alarms else ""
-
-
-def _kinds(alarms: tuple[Alarm, ...]) -> str:
-    return "".join(f"{clean(alarm.kind)} " for alarm in alarms)
+    return "Active Alarm(s): " + "".join(f"{clean(alarm.kind)} " for alarm in alarms) if alarms else ""
 
 
 def _words(error: EtcdError) -> str:

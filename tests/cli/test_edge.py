@@ -45,7 +45,7 @@ def test_an_internal_error_is_one_line_and_a_file(cli: Cli) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        capture_output=True, text=True, env=cli.environ(), timeout=20, check=False,
+        capture_output=True, text=True, env=cli.environ(), timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 70
     (file,) = (cli.root / "state").rglob("crash-*.log")
@@ -58,7 +58,7 @@ def test_a_full_disk_behind_stdout_is_one_line(cli: Cli) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "etcdtui", "themes"],
-            stdout=full, stderr=subprocess.PIPE, text=True, env=cli.environ(), timeout=20, check=False,
+            stdout=full, stderr=subprocess.PIPE, text=True, env=cli.environ(), timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 1
     assert one_line(done) == "standard output cannot be written: No space left on device"
@@ -74,7 +74,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, cli: Cli) -> None:
             stderr=subprocess.PIPE,
             text=True,
             env=cli.environ(),
-            timeout=20,
+            timeout=60,
             check=False,
         )
         os.close(writer)
@@ -94,7 +94,7 @@ def test_interrupting_is_130(tmp_path: Path, cli: Cli) -> None:
         try:
             wait_connected(process.pid, int(cluster.urls[0].rsplit(":", 1)[1]))
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=30)
         finally:
             process.kill()
             cluster.procs[0].thaw()
@@ -134,7 +134,7 @@ def test_a_question_is_asked_and_no_is_an_answer(demo: Cli) -> None:
     while b"[y/N]" not in seen:
         seen += os.read(master, 4096)
     os.write(master, b"\n")
-    assert process.wait(20) == 2
+    assert process.wait(30) == 2
     os.close(master)
     assert demo("status", "demo").returncode == 0
 

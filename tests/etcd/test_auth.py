@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from etcdtui.errors import EtcdError, NotPermitted, Unreachable
+from etcdtui.errors import EtcdError, NotPermitted
 from etcdtui.etcd.api import Credentials, EtcdWriter
 from etcdtui.etcd.errors import is_permission_denied
 from tests.etcd.conftest import Connect
+from tests.sites.local.support import wait_until
 from tests.support.etcd import EtcdCluster, Proc, running
 
 ROOT = Credentials("root", "secret-of-root")
@@ -97,12 +99,13 @@ def _restart(cluster: EtcdCluster, proc: Proc, etcd: EtcdWriter) -> None:
     proc.start()
     cluster.wait_healthy()
     # The connection is back once Status, which needs no token, is answered.
-    for _ in range(200):
-        try:
-            etcd.status(2)
-        except EtcdError:
-            continue
-        return
+    wait_until(lambda: _answers(etcd), "the connection is back")
+
+
+def _answers(etcd: EtcdWriter) -> bool:
+    with contextlib.suppress(EtcdError):
+        return bool(etcd.status(5).member_id)
+    return False
 
 
 def test_a_token_that_a_restart_made_invalid_is_replaced(
@@ -139,12 +142,7 @@ def test_a_token_of_the_cluster_that_was_there_before_is_not_shown_to_the_next(
         proc.start()
         cluster.wait_healthy()
         lock(cluster, version)
-        while True:
-            try:
-                etcd.status(3)
-                break
-            except Unreachable:
-                continue
+        wait_until(lambda: _answers(etcd), "the connection is back")
         assert etcd.hash_kv(3).hash
 
 
@@ -164,4 +162,5 @@ def test_status_needs_no_quorum_though_a_token_would(
         lock(cluster, "3.5")
         for proc in cluster.procs[1:]:
             proc.kill()
-        assert connect(cluster.procs[0], user=ROOT).status(1.5).member_id
+        # A token would not be had for 6 s: so long does etcd wait for a quorum.
+        assert connect(cluster.procs[0], user=ROOT).status(5).member_id

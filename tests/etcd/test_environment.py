@@ -30,7 +30,7 @@ print("done")
 def run(code: str, **env: str) -> subprocess.CompletedProcess[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GRPC_", "PROTOCOL_BUFFERS"))}
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, env=kept | env, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=kept | env, check=False
     )
 
 

@@ -58,12 +58,14 @@ def console(cluster: EtcdCluster, user: Credentials | None = None) -> Iterator[C
             end.close()
 
 
-def etcdctl_health(cluster: EtcdCluster, version: str, user: str = "") -> dict[str, tuple[bool, str]]:
+def etcdctl_health(
+    cluster: EtcdCluster, version: str, user: str = "", *more: str
+) -> dict[str, tuple[bool, str]]:
     """Verdict and error of the real `etcdctl endpoint health`, by endpoint."""
     argv = [str(etcd_binary(version, "etcdctl")), "--endpoints", ",".join(cluster.urls)]
     argv += ["--user", user] if user else []
     done = subprocess.run(
-        [*argv, "endpoint", "health", "-w", "json"],
+        [*argv, "endpoint", "health", "-w", "json", *more],
         capture_output=True, text=True, timeout=30, env={"ETCDCTL_API": "3"}, check=False,
     )  # fmt: skip
     return {e["endpoint"]: (e["health"], e.get("error", "")) for e in json.loads(done.stdout)}
@@ -84,7 +86,7 @@ def test_all_fine_then_one_dead_then_no_quorum(tmp_path: Path, version: str) -> 
         )
         assert report.healthy
         assert report.wall_time == 12.0
-        assert all(e.took is not None and 0 < e.took < 2 and not e.error for e in report.endpoints)
+        assert all(e.took is not None and 0 < e.took < 5 and not e.error for e in report.endpoints)
 
         cluster.procs[0].kill()
         cluster.wait_healthy(2)
@@ -100,7 +102,7 @@ def test_all_fine_then_one_dead_then_no_quorum(tmp_path: Path, version: str) -> 
         began = time.monotonic()
         report = ours.check()
         # In parallel: not the sum of the members' deadlines.
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 12
         told = etcdctl_health(cluster, version)
         assert verdicts(report) == {url: ok for url, (ok, _) in told.items()}
         assert set(verdicts(report).values()) == {False}
@@ -114,15 +116,16 @@ def test_an_alarm_turns_all_rows_from_35_on(tmp_path: Path, version: str) -> Non
     extra = ["--quota-backend-bytes", "200000"]
     with running(tmp_path, 3, version, extra=extra) as cluster, console(cluster) as ours:
         with pytest.raises(EtcdError, match="reached its quota"):
-            for _ in range(100):
-                ours.ends[cluster.urls[0]].put(b"fill", b"x" * 20_000, 3)
+            # The size counts once it is committed to disk, every 100 ms: a fast machine needs many.
+            for _ in range(5000):
+                ours.ends[cluster.urls[0]].put(b"fill", b"x" * 20_000, 8)
         # Each member raises the alarm for itself, in its own time: both must have been told of the same ones.
         asked = ours.ends[cluster.urls[0]]
         before = asked.alarms(3)
         while True:
             report = ours.check()
             told = etcdctl_health(cluster, version)
-            if (after := asked.alarms(3)) == before:
+            if (after := asked.alarms(3)) == before and before:
                 break
             before = after
         assert verdicts(report) == {url: ok for url, (ok, _) in told.items()}
@@ -143,7 +146,8 @@ def test_a_learner_is_no_false_red(tmp_path: Path, version: str) -> None:
             report = ours.check()
             learner = next(e for e in report.endpoints if e.endpoint == proc.client_url)
             assert (learner.health, learner.note, learner.error) == (None, LEARNER_NOTE, "")
-            told = etcdctl_health(cluster, version)
+            # It asks the learner a hundred times, for some 3 s, before it says so.
+            told = etcdctl_health(cluster, version, "", "--command-timeout=20s")
             # etcdctl's red one; on all other endpoints the verdicts are the same.
             assert told[proc.client_url][0] is False
             assert "rpc not supported for learner" in told[proc.client_url][1]
@@ -194,7 +198,7 @@ def test_a_refused_connection_is_tried_for_the_dial_timeout(tmp_path: Path, vers
         cluster.procs[0].kill()
         snapshot = ours.snapshot()
         cluster.procs[0].start()
-        report = check(snapshot, ours.ends.__getitem__, dial_timeout=10, wall_time=0)
+        report = check(snapshot, ours.ends.__getitem__, dial_timeout=20, timeout=20, wall_time=0)
         assert verdicts(report) == {cluster.urls[0]: True}
 
 

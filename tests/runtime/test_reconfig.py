@@ -61,7 +61,7 @@ def test_one_of_three_down(tmp_path: Path, version: str) -> None:
         leader = cluster.leader()
         victim = next(p for p in cluster.procs if p is not leader)
         victim.kill()
-        shot = look(cluster, lambda s: len(s.answers) == 2)
+        shot = look(cluster, lambda s: len(s.answers) == 2 and all(m.started for m in s.members))
         dead = next(m.id for m in shot.members if m.name == victim.name)
         url = new_url()
         predicted = reconfig.predict_add(shot, learner=True, peer_urls=[url])

@@ -22,7 +22,7 @@ class Watch:
             self._cv.notify_all()
 
     def until(
-        self, test: Callable[[ClusterSnapshot], bool], timeout: float = 15, since: float = 0
+        self, test: Callable[[ClusterSnapshot], bool], timeout: float = 25, since: float = 0
     ) -> tuple[float, ClusterSnapshot]:
         """When the first snapshot published after `since` that passes came, and the snapshot."""
         deadline = time.monotonic() + timeout

@@ -35,12 +35,12 @@ def for_demos() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on, chosen at random, each given once in this process."""
+    """Loopback ports that nobody listens on, chosen at random; none is given again while there are others."""
     chosen: list[int] = []
-    for port in random.sample(_RANGE, len(_RANGE)):
+    for port in sorted(random.sample(_RANGE, len(_RANGE)), key=_given.__contains__):
         if len(chosen) == count:
             break
-        if port not in _given and not taken(port):
+        if not taken(port):
             chosen.append(port)
             _given.add(port)
     return chosen
@@ -167,12 +167,15 @@ class EtcdCluster:
             flags += ["--user", user]
         return etcdctl(endpoints or self.urls, *flags, *args, version=version)
 
-    def wait_healthy(self, count: int | None = None, timeout: float = 20) -> None:
-        """Until `count` members (all, by default) serve a linearizable read."""
+    def wait_healthy(self, count: int | None = None, timeout: float = 30) -> None:
+        """Until `count` members (all, by default) serve a linearizable read, and know each other's names.
+
+        A member serves once its name is agreed on; the others know it with their next linearizable read.
+        """
         wanted = len(self.procs) if count is None else count
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            if sum(self._healthy(p) for p in self.procs) >= wanted:
+            if all(sum(self._healthy(p) for p in self.procs) >= wanted for _ in range(2)):
                 return
             time.sleep(0.05)
         raise TimeoutError(

@@ -28,7 +28,7 @@ def missing(what: str, how: str) -> NoReturn:
 def _version(binary: Path) -> str:
     ask = "--version" if binary.name == "etcd" else "version"
     env = {**os.environ, "ETCDCTL_API": "3"}
-    done = subprocess.run([binary, ask], capture_output=True, text=True, timeout=10, env=env, check=False)
+    done = subprocess.run([binary, ask], capture_output=True, text=True, timeout=30, env=env, check=False)
     out = done.stdout
     found = re.search(r"(?:etcd|etcdctl|etcdutl)\s+[Vv]ersion:\s*(\d+\.\d+)", out)
     return found.group(1) if found else ""

@@ -33,7 +33,9 @@ def main() -> int:
         with os.fdopen(commands) as lines:
             for line in lines:
                 word, _, number = line.strip().partition(" ")
-                if word == "same":
+                if word == "begun":
+                    session.started.wait()
+                elif word == "same":
                     for _ in range(int(number)):
                         session.feed(replace(SCENES[scene](), seq=session.snapshot().seq + 1))
                         time.sleep(0.2)

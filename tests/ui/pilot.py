@@ -34,7 +34,7 @@ async def console(
         yield app, pilot
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], object], timeout: float = 10) -> None:
+async def until(pilot: Pilot[int], condition: Callable[[], object], timeout: float = 20) -> None:
     """Let the console work until something is true."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -48,6 +48,11 @@ async def shows(app: EtcdtuiApp, pilot: Pilot[int], *words: str) -> str:
     """Until the screen shows all of these words; its text."""
     await until(pilot, lambda: all(word in screen_text(app) for word in words))
     return screen_text(app)
+
+
+async def focused(app: EtcdtuiApp, pilot: Pilot[int], id: str) -> None:
+    """Until the widget of that ID has the focus: a panel is drawn before it is given away."""
+    await until(pilot, lambda: app.focused is not None and app.focused.id == id)
 
 
 async def feed(pilot: Pilot[int], session: ScriptedSession, snapshot: Any) -> None:

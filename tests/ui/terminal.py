@@ -63,8 +63,12 @@ class Terminal:
                 return
         raise TimeoutError("the console does not stop writing")
 
-    def order(self, line: str, timeout: float = 20) -> bytes:
-        """Send a command and pump until the child has answered; what was written meanwhile."""
+    def order(self, line: str, timeout: float = 20, shows: bytes = b"") -> bytes:
+        """Send a command and pump until the child has answered; what was written meanwhile.
+
+        Args:
+            shows: what it is to write; that is waited for, too.
+        """
         os.write(self._command, line.encode() + b"\n")
         got = b""
         deadline = time.monotonic() + timeout
@@ -76,19 +80,30 @@ class Terminal:
                 self.output += data
             if self._reply in ready:
                 os.read(self._reply, 100)
-                return got + self.pump(0.6)
-        raise TimeoutError(f"no answer to {line!r}")
+                break
+        else:
+            raise TimeoutError(f"no answer to {line!r}")
+        while shows not in got and time.monotonic() < deadline:
+            got += self.pump(0.1)
+        return got + self.pump(0.6)
 
     def keys(self, text: str) -> None:
         """Type."""
         os.write(self.master, text.encode())
+
+    def drawn(self, text: str) -> None:
+        """Type, and wait until what that changes is on the screen."""
+        self.keys(text)
+        if not select.select([self.master], [], [], 20)[0]:
+            raise TimeoutError(f"nothing was drawn after {text!r}")
+        self.settle()
 
     def hang_up(self) -> None:
         """The terminal vanishes."""
         os.close(self.master)
         self.master = -1
 
-    def wait(self, timeout: float = 10) -> int:
+    def wait(self, timeout: float = 30) -> int:
         """The exit code."""
         deadline = time.monotonic() + timeout
         while self.process.poll() is None and time.monotonic() < deadline:
@@ -98,6 +113,9 @@ class Terminal:
                 time.sleep(0.02)
         if self.process.poll() is None:
             raise TimeoutError("still running")
+        if self.master >= 0:
+            # What it wrote last may not have been read yet.
+            self.pump(1)
         return self.process.returncode
 
     def close(self) -> None:

@@ -79,6 +79,6 @@ async def test_a_console_that_ends_leaves_nobody_waiting() -> None:
     async with console(ScriptedSession(healthy()), asker=asker) as (app, pilot):
         question = Question(asker, "ask_secret", "password of ops@bastion: ")
         await shows(app, pilot, "ops@bastion")
-    question._thread.join(2)
+    question._thread.join(20)
     assert question.answer is None
     assert Question(asker, "confirm_host_key", "a", "b").answer in ("none yet", False)

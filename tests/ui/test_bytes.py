@@ -20,6 +20,7 @@ def open_terminal() -> Iterator[Opener]:
         terminal = Terminal("tests.ui.child", scene, size=size)
         opened.append(terminal)
         terminal.pump(20, [b"quit"])
+        terminal.order("begun")
         terminal.settle()
         return terminal
 
@@ -37,18 +38,16 @@ def test_no_change_no_bytes_and_one_cell_at_most_200(
     terminal = open_terminal(scene, size)
     assert terminal.order("same 10") == b""
     if scene == "healthy":
-        written = terminal.order("bump 1")
+        written = terminal.order("bump 1", shows=b"1843")
         assert b"1843" in written
         assert len(written) <= 200, written
 
 
 def test_an_open_panel_rests_and_quitting_puts_the_terminal_back(open_terminal: Opener) -> None:
     terminal = open_terminal()
-    terminal.keys("?")
-    terminal.settle()
+    terminal.drawn("?")
     assert terminal.order("same 5") == b""
-    terminal.keys("\x1b")
-    terminal.settle()
+    terminal.drawn("\x1b")
     terminal.keys("q")
     assert terminal.wait() == 0
     assert b"\x1b[?1049l" in terminal.output
@@ -64,4 +63,4 @@ def test_a_signal_ends_it_and_puts_the_terminal_back(open_terminal: Opener) -> N
 def test_it_ends_when_the_terminal_vanishes(open_terminal: Opener) -> None:
     terminal = open_terminal()
     terminal.hang_up()
-    terminal.wait(5)
+    terminal.wait()

@@ -114,9 +114,12 @@ async def test_a_broken_theme_is_reported_and_skipped(
     spec, _ = find_theme("dark")
     assert spec is not None and spec.file == folder / "dark.yaml"
     async with console(ScriptedSession(healthy()), theme="broken") as (app, pilot):
-        await until(pilot, lambda: app.theme_names)
-        notes = [n.message for n in app._notifications if "left out" in n.message]
-        assert len(notes) == 1 and "broken.yaml:1: primary: expected a colour" in notes[0]
+
+        def notes() -> list[str]:
+            return [n.message for n in app._notifications if "left out" in n.message]
+
+        await until(pilot, lambda: app.theme_names and notes())
+        assert len(notes()) == 1 and "broken.yaml:1: primary: expected a colour" in notes()[0]
         assert app.theme == "dark"
         await pilot.press("t")
         assert app.theme == "high-contrast"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 
 from etcdtui.errors import UsageError
 from etcdtui.model.logline import stamp_of
+from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.logfeed import GAP, RING, TAIL, LogFeed
 from etcdtui.ui.moment import parse_moment
 from etcdtui.ui.screens.log import LogScreen
@@ -116,6 +119,15 @@ def test_a_typed_time_is_the_last_one_before_the_newest_line() -> None:
             parse_moment(wrong, newest)
 
 
+async def seconds_to_handle(app: EtcdtuiApp, view: LogView, key: str) -> float:
+    """How long a key that is typed now waits until the view has dealt with it."""
+    began, done = time.monotonic(), asyncio.Event()
+    app.post_message(Key(key, key))
+    app.call_later(view.call_later, done.set)
+    await done.wait()
+    return time.monotonic() - began
+
+
 async def test_ten_thousand_lines_a_second_leave_the_console_quick() -> None:
     source = Source()
     source.rate = 10_000
@@ -125,12 +137,12 @@ async def test_ten_thousand_lines_a_second_leave_the_console_quick() -> None:
             pilot, lambda: app.screen.query(LogView) and app.screen.query_one(LogView).counts[1] > 5_000
         )
         view = app.screen.query_one(LogView)
-        slowest = 0.0
-        while view.counts[1] < RING:
-            began = time.monotonic()
-            await pilot.press("j")
-            slowest = max(slowest, time.monotonic() - began)
-        assert slowest < 1.5
+        waits: list[float] = []
+        while view.counts[1] < RING or len(waits) < 50:
+            waits.append(await seconds_to_handle(app, view, "j"))
+            await asyncio.sleep(0.02)
+        # The machine may stand still for a moment: that is not the log's doing.
+        assert sorted(waits)[len(waits) * 9 // 10] < 0.5, waits
         assert view.counts[1] <= RING + 2_000
         view.follow(True)
         await shows(app, pilot, "of many")
@@ -175,7 +187,7 @@ def test_what_came_between_the_end_and_following_is_shown_once_or_said_to_be_mis
         source.come = tuple(f"line {n}" for n in range(TAIL, TAIL + more))
         feed, got = LogFeed(source, "n1"), []
         last = f"line {TAIL + more - 1}"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while last not in got:
             got += feed.take()
             assert time.monotonic() < deadline

@@ -9,7 +9,7 @@ import pytest
 from etcdtui.model.cluster import State
 from etcdtui.model.health import Severity
 from etcdtui.ui.widgets.grid import Grid
-from tests.ui.pilot import SIZES, console, feed, screen_text, shows
+from tests.ui.pilot import SIZES, console, feed, screen_text, shows, until
 from tests.ui.scripted import (
     IDS,
     REFUSED,
@@ -177,7 +177,7 @@ async def test_panes_take_turns_where_there_is_no_room() -> None:
         await pilot.press("3")
         await shows(app, pilot, "nothing has happened yet")
         await pilot.press("tab")
-        assert app.main.pane == "endpoints"
+        await until(pilot, lambda: app.main.pane == "endpoints")
 
 
 async def test_resizing_brings_columns_back() -> None:
@@ -196,14 +196,16 @@ async def test_the_timeline_keeps_its_place_when_scrolled() -> None:
         for n in range(40):
             session.note(Severity.OK, f"event number {n}")
         await shows(app, pilot, "event number 39")
+
+        def events() -> list[str]:
+            return [line[:40].rstrip() for line in screen_text(app).splitlines() if "event number" in line]
+
         await pilot.press("3", "ctrl+d", "ctrl+d")
-        await pilot.pause()
-        before = [line[:40].rstrip() for line in screen_text(app).splitlines() if "event number" in line]
-        assert len(before) == 9 and "event number 39" not in " ".join(before)
+        await until(pilot, lambda: len(events()) == 9 and "event number 39" not in " ".join(events()))
+        before = events()
         session.note(Severity.OK, "event number 40")
         await pilot.pause(0.05)
-        after = [line[:40].rstrip() for line in screen_text(app).splitlines() if "event number" in line]
-        assert after == before
+        assert events() == before
         await pilot.press("g")
         await shows(app, pilot, "event number 40")
 
@@ -215,6 +217,7 @@ async def test_the_mouse_selects_rows_and_presses_keys_of_the_footer() -> None:
         await pilot.click("#footer", offset=(3, 0))
         await shows(app, pilot, "health check", "HEALTHY")
         await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
         await pilot.click("#endpoints", offset=(5, 3))
         await shows(app, pilot, "raft applied index", "y copy")
 

@@ -16,7 +16,7 @@ from etcdtui.ui.modals.review import Review
 from etcdtui.ui.screens.details import details
 from etcdtui.ui.screens.health import report_lines
 from etcdtui.ui.screens.main import MainScreen
-from tests.ui.pilot import console, feed, screen_text, shows, until
+from tests.ui.pilot import console, feed, focused, screen_text, shows, until
 from tests.ui.scripted import ACTIONS, IDS, NOW, FakeVerdict, ScriptedSession, healthy, leader_killed
 
 NO = FakeVerdict(False, "stopping n1 COSTS QUORUM: 1 of 3 would remain, 2 needed", True)
@@ -34,7 +34,7 @@ async def test_an_action_is_reviewed_run_and_told() -> None:
         assert session.prepared == [("stop-node", IDS[1])]
         assert "kill -TERM 4711" in text and "an election follows" in text and "✔ quorum holds" in text
         assert session.executed == []
-        assert app.focused is not None and app.focused.id == "cancel"
+        await focused(app, pilot, "cancel")
         await pilot.press("y")
         await shows(app, pilot, "DONE", "so it ended")
         assert session.executed == [("stop-node", None)]
@@ -49,6 +49,7 @@ async def test_the_careful_answer_is_the_default(keys: list[str]) -> None:
     async with console(session) as (app, pilot):
         await pilot.press("x")
         await shows(app, pilot, "Stop n1?")
+        await focused(app, pilot, "cancel")
         await pilot.press(*keys)
         await until(pilot, lambda: on_main(app))
         assert session.executed == []
@@ -61,6 +62,7 @@ async def test_a_refused_plan_needs_the_clusters_name_typed() -> None:
     async with console(session) as (app, pilot):
         await pilot.press("x")
         await shows(app, pilot, "✖ refused", "COSTS QUORUM", "type the cluster's name (demo)")
+        await focused(app, pilot, "override")
         await pilot.press("y", "enter")
         await pilot.press("backspace", *"dem", "enter")
         assert isinstance(app.screen, Review) and session.executed == []
@@ -116,8 +118,9 @@ async def test_a_running_plan_shows_its_step_and_can_be_cancelled() -> None:
         await pilot.press("escape")
         assert isinstance(app.screen, ProgressPanel)
         await feed(pilot, session, leader_killed())
-        assert "NONE MORE MAY FAIL" in screen_text(app)
+        await shows(app, pilot, "NONE MORE MAY FAIL")
         await pilot.press("c")
+        await shows(app, pilot, "cancelled: the step under way")
         session.run_gate.set()
         await shows(app, pilot, "CANCELLED")
 
@@ -140,15 +143,14 @@ async def test_the_health_check_keeps_the_old_result_while_it_runs_again() -> No
         await shows(app, pilot, "health check", "running")
         await pilot.press("c", "r")
         await feed(pilot, session, leader_killed())
-        assert "NONE MORE MAY FAIL" in screen_text(app)
+        await shows(app, pilot, "NONE MORE MAY FAIL")
         bad = EndpointHealth("http://127.0.0.1:1", "n1", False, 5.0, "context deadline exceeded")
         learner = EndpointHealth("http://127.0.0.1:2", "n4", None, None, "", "learner")
         finding = Finding("alarms", Severity.CRITICAL, "NOSPACE on n1")
         session.report = HealthReport((bad, learner), (finding,), NOW)
         session.health_gate.set()
-        text = await shows(app, pilot, "UNHEALTHY")
-        assert "✖ false" in text and "context deadline exceeded" in text and "5000.0ms" in text
-        assert "◐ learner" in text and "✖ critical" in text and "NOSPACE on n1" in text
+        await shows(app, pilot, "UNHEALTHY", "✖ false", "context deadline exceeded", "5000.0ms")
+        await shows(app, pilot, "◐ learner", "✖ critical", "NOSPACE on n1")
         session.health_gate.clear()
         session.report = None
         await pilot.press("r")
@@ -217,7 +219,7 @@ async def test_details_follow_the_snapshot_and_can_be_copied() -> None:
         await feed(pilot, session, leader_killed())
         await shows(app, pilot, "exited: killed by SIGKILL")
         await pilot.press("y")
-        assert "data dir: /var/lib/etcd/n1" in app.clipboard
+        await until(pilot, lambda: "data dir: /var/lib/etcd/n1" in app.clipboard)
 
 
 async def test_the_audit_log_can_be_filtered() -> None:

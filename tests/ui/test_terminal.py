@@ -56,7 +56,7 @@ def test_a_terminal_that_hangs_up_holds_nobody(driver: str) -> None:
             told += os.read(master, 65536)
         os.close(master)
         if driver == "steady":
-            assert process.wait(20) == 7
+            assert process.wait(40) == 7
         else:
             # What this is for: once Textual ends by itself here, the driver may go.
             with pytest.raises(subprocess.TimeoutExpired):

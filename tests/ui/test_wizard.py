@@ -73,7 +73,7 @@ async def test_three_hosts_by_the_keyboard(size: tuple[int, int]) -> None:
         await pilot.press(*"h1", "down", *"h2", "down", *"h2")
         await until(pilot, lambda: "h2 stands here 2 times" in text(app))
         await pilot.press("backspace", "3", "tab", *"1237")
-        await until(pilot, lambda: "✔ h3: amd64, 9 GB free" in text(app), 10)
+        await until(pilot, lambda: "✔ h3: amd64, 9 GB free" in text(app))
         # What forbids it on a host that is not under the cursor is not out of sight.
         assert "✖ h1: port 2379 is taken" in text(app)
         await pilot.press("ctrl+n", *"h4")
@@ -104,7 +104,7 @@ async def test_a_key_typed_fast_finds_the_field_that_a_choice_has_brought() -> N
     async with wizard(draft=Draft(rows=[{"host": "h1"}])) as (app, pilot, _script):
         # A name that is taken keeps nobody from looking at the hosts.
         await pilot.press(*"prod", "pagedown")
-        await until(pilot, lambda: "h1" in app.sights, 10)
+        await until(pilot, lambda: "h1" in app.sights)
         await pilot.press("pagedown")
         await until(pilot, lambda: "Where etcd comes from" in text(app))
         app.query_one("#value-source", Choice).action_turn(1)
@@ -129,10 +129,10 @@ async def test_kubernetes_and_a_name_that_is_taken() -> None:
         script.fails = "the API server [/x] is not reached"
         await pilot.press("2", "tab", "right", "pagedown")
         await until(pilot, lambda: "Members" in text(app) and "StorageClass" in text(app))
-        await until(pilot, lambda: "the API server [/x] is not reached" in text(app), 10)
+        await until(pilot, lambda: "the API server [/x] is not reached" in text(app))
         script.fails = ""
         await pilot.press("4", "ctrl+l")
-        await until(pilot, lambda: "4 voters" in text(app) and "✔ namespace etcd is there" in text(app), 10)
+        await until(pilot, lambda: "4 voters" in text(app) and "✔ namespace etcd is there" in text(app))
         await pilot.press("backspace", "x")
         await until(pilot, lambda: "expected a whole number" in text(app))
         await pilot.press("escape", "escape")
