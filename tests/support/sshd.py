@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,6 +29,14 @@ def programs() -> str:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     return sshd
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody takes connections on a unix socket: its file is there a moment before."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        return True
+    return False
 
 
 def keygen(file: Path, passphrase: str = "", kind: str = "ed25519") -> Path:
@@ -80,7 +89,8 @@ class Sshd:
             argv = [programs(), "-D", "-e", "-f", str(config)]
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log, stdout=log)
         deadline = time.monotonic() + 10
-        while "listening on" not in (self.root / "log").read_text():
+        addresses = 1 + self.more.count("ListenAddress")
+        while (self.root / "log").read_text().count("listening on") < addresses:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise RuntimeError((self.root / "log").read_text()[-2000:])
             time.sleep(0.02)
@@ -98,6 +108,11 @@ class Sshd:
         """End it and every connection through it."""
         if self.process is None:
             return
+        # A connection that it took after the others had ended would outlive it.
+        listener = psutil.Process(self.process.pid)
+        listener.suspend()
+        while listener.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+            time.sleep(0.001)
         self.drop()
         self.process.kill()
         self.process.wait(10)
