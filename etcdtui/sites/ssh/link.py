@@ -113,10 +113,10 @@ class Link:
         Args:
             before: what `reconnects` was before it was lost.
         """
+        # What runs over a connection breaks off a moment before it is known to be lost: who answers, stands.
+        if not self._stood or (self.reconnects == before and self.answers(self.hop.alive_interval)):
+            return False
         with self._cv:
-            stands = self._transport is not None and self._transport.is_active()
-            if not self._stood or (stands and self.reconnects == before):
-                return False
             self._cv.wait_for(
                 lambda: self.reconnects > before or self.status in (Status.REFUSED, Status.CLOSED), timeout
             )
