@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from etcdtui.config import SshProfile, TlsPaths
-from etcdtui.errors import EtcdtuiError, Refused, SiteError, Unreachable
+from etcdtui.errors import DeadlineExceeded, EtcdtuiError, Refused, SiteError, Unreachable
 from etcdtui.etcd.api import EtcdWriter, Target, TlsMaterial
 from etcdtui.etcd.ctl import CtlEndpoint, Ran
 from etcdtui.etcd.rpc import dial
@@ -50,7 +49,7 @@ def site(server: Sshd, tmp: Path, **more: Any) -> Iterator[SshSite]:
     finally:
         began = time.monotonic()
         opened.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
 
 
 def failure(api: EtcdWriter) -> Exception:
@@ -61,8 +60,8 @@ def failure(api: EtcdWriter) -> Exception:
 
 
 def refused(api: EtcdWriter, words: str) -> None:
-    """Until a status is refused with those words."""
-    deadline = time.monotonic() + 10
+    """Until a status is refused with those words: a slow host may be taken for a lost one before."""
+    deadline = time.monotonic() + 20
     while True:
         with pytest.raises(Unreachable) as caught:
             api.status(WAIT)
@@ -118,11 +117,11 @@ def test_tls_inside_the_tunnel_checks_the_members_own_name(server: Sshd, tmp_pat
         with site(server, tmp_path, tls=files) as ssh:
             assert ssh.dial(cluster.urls[0]).status(WAIT).leader
         files = TlsPaths(other.ca, pki.client_cert, pki.client_key)
-        with site(server, tmp_path, tls=files) as ssh, pytest.raises(Unreachable, match="unknown CA"):
-            ssh.dial(cluster.urls[0]).status(WAIT)
+        with site(server, tmp_path, tls=files) as ssh:
+            refused(ssh.dial(cluster.urls[0]), "unknown CA")
         files = TlsPaths(pki.ca, pki.client_cert, pki.client_key, "elsewhere")
-        with site(server, tmp_path, tls=files) as ssh, pytest.raises(Unreachable, match="another name"):
-            ssh.dial(cluster.urls[0]).status(WAIT)
+        with site(server, tmp_path, tls=files) as ssh:
+            refused(ssh.dial(cluster.urls[0]), "another name")
 
 
 @pytest.mark.parametrize("version", ["3.4", "3.5"])
@@ -144,7 +143,7 @@ def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, v
                 try:
                     assert api.status(WAIT).version.startswith(version)
                     break
-                except Unreachable:
+                except (DeadlineExceeded, Unreachable):
                     assert time.monotonic() < deadline
                     time.sleep(0.05)
             assert api.put(b"k", bytes(range(256)) * 4000, WAIT) > 0
@@ -152,8 +151,7 @@ def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, v
             assert found is not None and found.value == bytes(range(256)) * 4000
             assert len(b"".join(api.snapshot(20))) > 1_000_000
             assert ssh.notes == ()
-        with pytest.raises(Unreachable, match="TLS failed"):
-            direct.status(WAIT)
+        refused(direct, "TLS failed")
         direct.close()
     finally:
         cluster.close()
@@ -161,18 +159,22 @@ def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, v
 
 def test_where_sshd_forbids_tunnels_etcdctl_gives_the_same_answers(server: Sshd, tmp_path: Path) -> None:
     server.stop()
-    server.more = f"AllowTcpForwarding no\nSetEnv PATH={etcd_binary('3.5', 'etcdctl').parent}:/usr/bin:/bin"
+    there = tmp_path / "there"
+    there.mkdir()
+    path = f"{etcd_binary('3.5', 'etcdctl').parent}:/usr/bin:/bin"
+    server.more = f"AllowTcpForwarding no\nSetEnv PATH={path} TMPDIR={there}"
     server.start()
     with running(tmp_path, 1) as cluster, site(server, tmp_path) as ssh:
         direct = dial(Target(cluster.urls[0], cluster.urls[0].split("://")[1]))
         api = ssh.dial(cluster.urls[0])
-        assert api.status(WAIT) == direct.status(WAIT)
+        # What etcd does by itself between the two readings is no difference.
+        wait_until(lambda: api.status(WAIT) == direct.status(WAIT), "the same status")
         assert api.member_list(WAIT) == direct.member_list(WAIT)
         assert "does not allow forwarding" in ssh.notes[0]
         # The same bytes as gRPC's: the database and its checksum; nothing is left of the file.
-        before = set(Path(tempfile.gettempdir()).glob("tmp.*"))
-        assert b"".join(api.snapshot(20)) == b"".join(direct.snapshot(20))
-        assert set(Path(tempfile.gettempdir()).glob("tmp.*")) <= before
+        modified = there.stat().st_mtime_ns
+        wait_until(lambda: b"".join(api.snapshot(20)) == b"".join(direct.snapshot(20)), "the same bytes")
+        assert there.stat().st_mtime_ns > modified and not list(there.iterdir())
         direct.close()
 
 
@@ -230,8 +232,9 @@ def test_etcdctl_and_grpc_agree_on_real_members(tmp_path: Path, version: str) ->
         assert ctl.get(b"none", WAIT) is None
         assert ctl.count(b"a", WAIT) == grpc.count(b"a", WAIT) == 2
         assert ctl.hash_kv(WAIT).hash == grpc.hash_kv(WAIT).hash
-        assert ctl.status(WAIT) == grpc.status(WAIT)
-        assert ctl.member_list(WAIT) == grpc.member_list(WAIT)
+        # What etcd does by itself between the two readings is no difference.
+        wait_until(lambda: ctl.status(WAIT) == grpc.status(WAIT), "the same status")
+        wait_until(lambda: ctl.member_list(WAIT) == grpc.member_list(WAIT), "the same members")
         assert ctl.alarms(WAIT) == ()
         _membership(ctl, cluster)
         grpc.close()
