@@ -343,7 +343,7 @@ def test_a_draft_becomes_a_profile_and_its_hosts_are_looked_at(stage: Stage, tmp
     assert profile.bootstrap == replace(stage.boot, tls=Tls.MADE, settings={}) == draft.plan()
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> None:
     """A real etcd with its old API is the service; the new one's registry is written into a real etcd too."""
     with running(tmp_path / "meeting", 1, extra=["--enable-v2"]) as service:
