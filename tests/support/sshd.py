@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -53,6 +53,8 @@ class Sshd:
     root: Path
     port: int
     more: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    """Of what runs there; its home is a directory of its own unless said otherwise."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -79,11 +81,13 @@ class Sshd:
 
     def start(self) -> None:
         config = self.root / "sshd_config"
+        # The user's own .bashrc may start whatever it likes, and wait for it; sshd knows one such line alone.
+        env = " ".join(f"{name}={value}" for name, value in {"HOME": self.root, **self.env}.items())
         config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.root / 'host_key'}\n"
             f"AuthorizedKeysFile {self.authorized_keys}\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
-            f"LogLevel VERBOSE\nSubsystem sftp internal-sftp\n{self.more}\n"
+            f"LogLevel VERBOSE\nSubsystem sftp internal-sftp\nSetEnv {env}\n{self.more}\n"
         )
         with (self.root / "log").open("ab") as log:
             argv = [programs(), "-D", "-e", "-f", str(config)]
@@ -121,11 +125,12 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def sshds(root: Path, count: int = 1, more: str = "") -> Iterator[list[Sshd]]:
+def sshds(root: Path, count: int = 1, more: str = "", home: Path | None = None) -> Iterator[list[Sshd]]:
     """Servers that are gone afterwards.
 
     Args:
         more: further lines of sshd_config.
+        home: of those who log in; the server's own directory when None.
     """
     programs()
     servers = []
@@ -134,7 +139,7 @@ def sshds(root: Path, count: int = 1, more: str = "") -> Iterator[list[Sshd]]:
             place = root / f"sshd-{port}"
             place.mkdir()
             keygen(place / "host_key")
-            server = Sshd(place, port, more)
+            server = Sshd(place, port, more, {"HOME": str(home or place)})
             server.authorized_keys.touch()
             servers.append(server)
             server.start()

@@ -163,7 +163,7 @@ def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) 
     (tools / "dd").chmod(0o755)
     for server in stage.servers:
         server.stop()
-        server.more = server.more.replace("SetEnv ", f"SetEnv PATH={tools}:/usr/bin:/bin ")
+        server.env["PATH"] = f"{tools}:/usr/bin:/bin"
         server.start()
 
     def cutter() -> None:

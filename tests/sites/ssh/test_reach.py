@@ -7,7 +7,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ WAIT = 5.0
 
 
 @contextmanager
-def site(server: Sshd, tmp: Path, **more: Any) -> Iterator[SshSite]:
+def site(server: Sshd, tmp: Path, connect: bool = True, **more: Any) -> Iterator[SshSite]:
     key = tmp / "id"
     if not key.exists():
         keygen(key)
@@ -44,7 +44,8 @@ def site(server: Sshd, tmp: Path, **more: Any) -> Iterator[SshSite]:
     opened = open_site(profile)
     assert isinstance(opened, SshSite)
     try:
-        opened.connect(10)
+        if connect:
+            opened.connect(10)
         yield opened
     finally:
         began = time.monotonic()
@@ -124,6 +125,33 @@ def test_tls_inside_the_tunnel_checks_the_members_own_name(server: Sshd, tmp_pat
             refused(ssh.dial(cluster.urls[0]), "another name")
 
 
+def test_what_was_dialled_before_its_host_was_known_is_dialled_anew(server: Sshd, tmp_path: Path) -> None:
+    """Whom etcd trusts is known from how it runs; a member list may lead to it before that was looked at."""
+    pki = make_pki(tmp_path / "pki")
+    cluster = make_cluster(tmp_path, 1)
+    (proc,) = cluster.procs
+    url = proc.client_url.replace("http:", "https:")
+    proc.argv += ["--listen-client-urls", url, "--advertise-client-urls", url, "--cert-file"]
+    proc.argv += [str(pki.server_cert), "--key-file", str(pki.server_key), "--trusted-ca-file", str(pki.ca)]
+    try:
+        cluster.start()
+        (tmp_path / "pid").write_text(f"{proc.pid}\n")
+        with site(server, tmp_path, connect=False, pid_file=str(tmp_path / "pid")) as ssh:
+            api = ssh.dial(url)
+            refused(api, "unknown CA")
+            wait_until(lambda: ssh.nodes()[0].run_state is RunState.RUNNING, "it is seen to run")
+            # The CA is known now; etcd wants a certificate of ours, too, which nobody has given.
+            refused(api, "client certificate")
+    finally:
+        cluster.close()
+
+
+def _answers(api: EtcdWriter) -> bool:
+    with suppress(DeadlineExceeded, Unreachable):
+        return bool(api.status(WAIT).version)
+    return False
+
+
 @pytest.mark.parametrize("version", ["3.4", "3.5"])
 def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, version: str) -> None:
     """gRPC refuses it, for its curve or its issuer; through the tunnel all is read and written by gRPC."""
@@ -138,14 +166,8 @@ def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, v
         with site(server, tmp_path, pid_file=str(tmp_path / "pid")) as ssh:
             wait_until(lambda: ssh.nodes()[0].run_state is RunState.RUNNING, "it is seen to run")
             api = ssh.dial(url)
-            deadline = time.monotonic() + 10
-            while True:
-                try:
-                    assert api.status(WAIT).version.startswith(version)
-                    break
-                except (DeadlineExceeded, Unreachable):
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+            wait_until(lambda: _answers(api), "it answers")
+            assert api.status(WAIT).version.startswith(version)
             assert api.put(b"k", bytes(range(256)) * 4000, WAIT) > 0
             found = api.get(b"k", WAIT)
             assert found is not None and found.value == bytes(range(256)) * 4000
@@ -161,8 +183,8 @@ def test_where_sshd_forbids_tunnels_etcdctl_gives_the_same_answers(server: Sshd,
     server.stop()
     there = tmp_path / "there"
     there.mkdir()
-    path = f"{etcd_binary('3.5', 'etcdctl').parent}:/usr/bin:/bin"
-    server.more = f"AllowTcpForwarding no\nSetEnv PATH={path} TMPDIR={there}"
+    server.more = "AllowTcpForwarding no"
+    server.env |= {"PATH": f"{etcd_binary('3.5', 'etcdctl').parent}:/usr/bin:/bin", "TMPDIR": str(there)}
     server.start()
     with running(tmp_path, 1) as cluster, site(server, tmp_path) as ssh:
         direct = dial(Target(cluster.urls[0], cluster.urls[0].split("://")[1]))
@@ -183,7 +205,8 @@ def test_an_etcd_user_is_known_to_etcdctl_and_the_password_to_nobody_else(
     server: Sshd, tmp_path: Path, version: str
 ) -> None:
     server.stop()
-    server.more = f"AllowTcpForwarding no\nSetEnv PATH={etcd_binary(version, 'etcdctl').parent}:/usr/bin:/bin"
+    server.more = "AllowTcpForwarding no"
+    server.env["PATH"] = f"{etcd_binary(version, 'etcdctl').parent}:/usr/bin:/bin"
     server.start()
     with running(tmp_path, 1, version) as cluster:
         for words in ("user add root:a:sec_ret", "user grant-role root root", "auth enable"):
