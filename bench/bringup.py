@@ -38,7 +38,7 @@ def run(root: Path) -> list[Row]:
     with tarfile.open(tarball, "w:gz", compresslevel=1) as tar:
         for tool in ("etcd", "etcdctl"):
             tar.add(binary("3.5", tool), f"etcd-v{VERSION}-linux-amd64/{tool}")
-    with sshds(root, HOSTS, f"SetEnv HOME={root}") as servers:
+    with sshds(root, HOSTS, home=root) as servers:
         key = keygen(root / "id")
         for server in servers:
             server.authorize(key)

@@ -38,7 +38,8 @@ class Terminal:
         self.chunks: list[tuple[float, bytes]] = []
         self._cv = threading.Condition()
         self._ended = False
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         while True:
@@ -106,5 +107,7 @@ class Terminal:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(10)
+        # It reads of a number that belongs to somebody else soon after.
+        self._reader.join(5)
         with contextlib.suppress(OSError):
             os.close(self.master)

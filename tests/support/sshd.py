@@ -6,10 +6,11 @@ import contextlib
 import getpass
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -30,6 +31,14 @@ def programs() -> str:
     return sshd
 
 
+def listens(path: Path) -> bool:
+    """Whether somebody takes connections on a unix socket: its file is there a moment before."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        return True
+    return False
+
+
 def keygen(file: Path, passphrase: str = "", kind: str = "ed25519") -> Path:
     """A new key pair; the private key's path."""
     argv = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", file.name, "-f", str(file)]
@@ -44,6 +53,8 @@ class Sshd:
     root: Path
     port: int
     more: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    """Of what runs there; its home is a directory of its own unless said otherwise."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -70,17 +81,20 @@ class Sshd:
 
     def start(self) -> None:
         config = self.root / "sshd_config"
+        # The user's own .bashrc may start whatever it likes, and wait for it; sshd knows one such line alone.
+        env = " ".join(f"{name}={value}" for name, value in {"HOME": self.root, **self.env}.items())
         config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.root / 'host_key'}\n"
             f"AuthorizedKeysFile {self.authorized_keys}\nPidFile none\nUsePAM no\nStrictModes no\n"
             f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
-            f"LogLevel VERBOSE\nSubsystem sftp internal-sftp\n{self.more}\n"
+            f"LogLevel VERBOSE\nSubsystem sftp internal-sftp\nSetEnv {env}\n{self.more}\n"
         )
         with (self.root / "log").open("ab") as log:
             argv = [programs(), "-D", "-e", "-f", str(config)]
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=log, stdout=log)
         deadline = time.monotonic() + 10
-        while "listening on" not in (self.root / "log").read_text():
+        addresses = 1 + self.more.count("ListenAddress")
+        while (self.root / "log").read_text().count("listening on") < addresses:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise RuntimeError((self.root / "log").read_text()[-2000:])
             time.sleep(0.02)
@@ -98,6 +112,11 @@ class Sshd:
         """End it and every connection through it."""
         if self.process is None:
             return
+        # A connection that it took after the others had ended would outlive it.
+        listener = psutil.Process(self.process.pid)
+        listener.suspend()
+        while listener.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+            time.sleep(0.001)
         self.drop()
         self.process.kill()
         self.process.wait(10)
@@ -106,11 +125,12 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def sshds(root: Path, count: int = 1, more: str = "") -> Iterator[list[Sshd]]:
+def sshds(root: Path, count: int = 1, more: str = "", home: Path | None = None) -> Iterator[list[Sshd]]:
     """Servers that are gone afterwards.
 
     Args:
         more: further lines of sshd_config.
+        home: of those who log in; the server's own directory when None.
     """
     programs()
     servers = []
@@ -119,7 +139,7 @@ def sshds(root: Path, count: int = 1, more: str = "") -> Iterator[list[Sshd]]:
             place = root / f"sshd-{port}"
             place.mkdir()
             keygen(place / "host_key")
-            server = Sshd(place, port, more)
+            server = Sshd(place, port, more, {"HOME": str(home or place)})
             server.authorized_keys.touch()
             servers.append(server)
             server.start()

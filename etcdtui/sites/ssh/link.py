@@ -21,6 +21,7 @@ from etcdtui.sites.ssh.hop import Hop
 from etcdtui.sites.ssh.known_hosts import known_kinds, verify
 from etcdtui.sites.ssh.proxy import Piped
 from etcdtui.sites.ssh.secrets import Secrets
+from etcdtui.sites.ssh.transport import Transport
 
 BACK_OFF = (0.3, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before the next attempt, the last for ever."""
@@ -67,7 +68,7 @@ class Link:
         self._stood = 0
         self._secrets = secrets
         self._changed = changed
-        self._transport: paramiko.Transport | None = None
+        self._transport: Transport | None = None
         self._cv = threading.Condition()
         self._pinging = threading.Lock()
         self._heard = 0.0
@@ -84,7 +85,7 @@ class Link:
             self.via.open()
         threading.Thread(target=self._live, name=f"etcdtui-ssh-{self.hop.name}", daemon=True).start()
 
-    def transport(self, timeout: float) -> paramiko.Transport:
+    def transport(self, timeout: float) -> Transport:
         """The connection, when it stands within `timeout` seconds.
 
         Raises:
@@ -112,10 +113,10 @@ class Link:
         Args:
             before: what `reconnects` was before it was lost.
         """
+        # What runs over a connection breaks off a moment before it is known to be lost: who answers, stands.
+        if not self._stood or (self.reconnects == before and self.answers(self.hop.alive_interval)):
+            return False
         with self._cv:
-            stands = self._transport is not None and self._transport.is_active()
-            if not self._stood or (stands and self.reconnects == before):
-                return False
             self._cv.wait_for(
                 lambda: self.reconnects > before or self.status in (Status.REFUSED, Status.CLOSED), timeout
             )
@@ -213,7 +214,7 @@ class Link:
             with self._cv:
                 self._cv.wait(min(left, 0.2))
 
-    def _set(self, status: Status, reason: str, transport: paramiko.Transport | None = None) -> None:
+    def _set(self, status: Status, reason: str, transport: Transport | None = None) -> None:
         with self._cv:
             if self.status is Status.CLOSED:
                 if transport is not None:
@@ -226,7 +227,7 @@ class Link:
         if old is not status:
             self._changed(self, old, status)
 
-    def _stand(self, transport: paramiko.Transport) -> None:
+    def _stand(self, transport: Transport) -> None:
         """Watch the connection until it is lost, asking for signs of life."""
         self._heard = time.monotonic()
         self._set(Status.UP, "", transport)
@@ -244,7 +245,7 @@ class Link:
         transport.close()
         self._set(Status.LOST, f"connection to {self.hop.label} lost: {why}; connecting again")
 
-    def _ping(self, transport: paramiko.Transport, asked: float) -> None:
+    def _ping(self, transport: Transport, asked: float) -> None:
         with self._pinging:
             if self._heard >= asked or not transport.is_active():
                 return
@@ -259,12 +260,12 @@ class Link:
 
     # -- connecting ----------------------------------------------------------------------------
 
-    def _connect(self) -> paramiko.Transport:
+    def _connect(self) -> Transport:
         hop = self.hop
         sock = self._socket()
         transport = None
         try:
-            transport = paramiko.Transport(sock)
+            transport = Transport(sock)
             transport.daemon = True
             transport.banner_timeout = transport.handshake_timeout = hop.connect_timeout
             # A person may have to look for a passphrase, but a server has no reason to think long.
@@ -319,11 +320,13 @@ class _Refused(SiteError):
     """The server was reached and will not be, however often one tries."""
 
 
-def _ended(transport: paramiko.Transport) -> str:
+def _ended(transport: Transport) -> str:
     """Why a connection that stood is no more, as far as paramiko saw it."""
     error = transport.get_exception()
     if why := _of_command(transport.sock):
         return why
+    if transport.farewell:
+        return f"the server ended it: {transport.farewell}"
     if error is None or isinstance(error, EOFError):
         return "connection closed by the server"
     return in_words(error)
@@ -334,7 +337,7 @@ def _of_command(sock: Any) -> str:
     return sock.ended() if isinstance(sock, Piped) else ""
 
 
-def _prefer(transport: paramiko.Transport, kinds: list[str]) -> None:
+def _prefer(transport: Transport, kinds: list[str]) -> None:
     """Ask the server for a key of a known kind first, as ssh does."""
     options = transport.get_security_options()
     known = [t for k in kinds for t in (("rsa-sha2-512", "rsa-sha2-256") if k == "ssh-rsa" else (k,))]
@@ -342,7 +345,7 @@ def _prefer(transport: paramiko.Transport, kinds: list[str]) -> None:
     options.key_types = (*first, *(t for t in options.key_types if t not in first))
 
 
-def _shut(transport: paramiko.Transport | None, sock: Any) -> None:
+def _shut(transport: Transport | None, sock: Any) -> None:
     with contextlib.suppress(SSHException, EOFError, OSError):
         if transport is not None:
             transport.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from etcdtui.errors import EtcdError, NodeError, SiteError
+from etcdtui.errors import EtcdError, NodeError, SiteError, WayLost
 from etcdtui.etcd.api import EtcdWriter
 from etcdtui.model import etcd_settings as settings
 from etcdtui.model.bootstrap import Discovery, HostsBootstrap, Tls
@@ -33,8 +33,9 @@ Dial = Callable[[str], EtcdWriter]
 
 DNS_PORT = 53
 TIMEOUT = 5.0
-LATER = 3.0
-"""Seconds in which a connection that was lost comes back."""
+PAUSE = 0.5
+AGAIN = 10.0
+"""Seconds that a connection which was lost may take to come back."""
 REGISTRY = "/_etcd/registry"
 """Where etcd's discovery keeps clusters, in either version of it."""
 
@@ -216,20 +217,25 @@ def _announced_at(boot: HostsBootstrap, cluster: str) -> str:
 def _at_service(dial: Dial, boot: HostsBootstrap, work: Callable[[EtcdWriter, str], str]) -> str:
     """Do something at the first of its endpoints that answers, which may be done twice.
 
-    A second round is made when a connection that was lost has had time to come back. Raises SiteError when
-    none answers then either.
+    A second round is made in any case, for a connection may be lost in the middle of the first, and further
+    ones while a connection that was lost is not back. Raises SiteError when none answers then either.
     """
-    trouble: list[str] = []
-    for pause in (0.0, LATER):
-        time.sleep(pause)
-        trouble.clear()
+    rounds, deadline = 0, time.monotonic() + AGAIN
+    while True:
+        trouble: list[str] = []
+        lost = False
         for url in boot.meeting.endpoints:
             full = url if "://" in url else f"http://{url}"
             api = dial(full)
             try:
                 return work(api, full)
             except EtcdError as error:
+                lost |= isinstance(error, WayLost)
                 trouble.append(f"{clean(full)}: {clean(error.message)}")
             finally:
                 api.close()
+        rounds += 1
+        if rounds > 1 and not (lost and time.monotonic() < deadline):
+            break
+        time.sleep(PAUSE)
     raise SiteError(f"the discovery service is not reached: {'; '.join(trouble)}")

@@ -33,9 +33,12 @@ class Piped:
         self._closing = threading.Lock()
         self._sock, theirs = socket.socketpair()
         with theirs:
+            # A bash that is the first of its kind and has a socket for its input takes itself for a remote
+            # one and reads .bashrc, whose words would come before the server's.
+            environ = {**os.environ, "SHLVL": os.environ.get("SHLVL", "").strip("0") or "1"}
             # A group of its own: ^C at the terminal is not for it.
             self._process = subprocess.Popen(
-                in_shell(f"exec {command}"),
+                in_shell(f"exec {command}"), env=environ,
                 stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._said, start_new_session=True,
             )  # fmt: skip
         # It leaves no zombie behind, whenever it ends.

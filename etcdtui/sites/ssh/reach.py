@@ -98,6 +98,8 @@ class Reach:
         self._tunnel: Tunnel | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._closed = False
+        self._blind = False
+        """Whether it was dialled by TLS before it was known how etcd runs on its host, and whom it trusts."""
         for name in READS:
             setattr(self, name, self._guarded(name, reading=True))
         for name in WRITES:
@@ -165,6 +167,8 @@ class Reach:
 
     def _ready(self, host: Host) -> EtcdWriter:
         host.link.transport(WAIT)
+        if self._blind and host.detected:
+            self._renew()
         with self._lock:
             if self._closed:
                 raise Unreachable(f"the connection to {self.target.url} was closed by etcdtui")
@@ -176,6 +180,7 @@ class Reach:
 
     def _make(self, host: Host) -> EtcdWriter:
         url = self.target.url
+        self._blind = is_tls(url) and not host.detected
         if self._ways.uses_etcdctl(host):
             return self._ways.by_etcdctl(url, host)
         from etcdtui.etcd.rpc import dial

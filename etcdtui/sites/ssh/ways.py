@@ -14,7 +14,7 @@ from etcdtui.model.severity import Severity
 from etcdtui.sites.login import LoggedIn
 from etcdtui.sites.sockets import make_directory
 from etcdtui.sites.ssh.plan import Plan
-from etcdtui.sites.ssh.tls import HostFiles, material_of
+from etcdtui.sites.ssh.tls import HostFiles, files_of, material_of
 
 if TYPE_CHECKING:
     from etcdtui.sites.ssh.host import Host
@@ -33,7 +33,7 @@ class SshWays(LoggedIn):
         self._directory: Path | None = None
         self._numbers = count()
         self._forbidden: set[str] = set()
-        self._materials: dict[str, TlsMaterial | None] = {}
+        self._materials: dict[tuple[str, HostFiles | None], TlsMaterial | None] = {}
         self._material_lock = threading.Lock()
         self.notes: tuple[str, ...] = ()
 
@@ -86,10 +86,11 @@ class SshWays(LoggedIn):
         """The TLS files of the profile, or those on the host."""
         if self._plan.tls is not None:
             return self._plan.tls
+        files = files_of(host, self._plan.host_files)
         with self._material_lock:
-            if host.name not in self._materials:
-                self._materials[host.name] = material_of(host, self._plan.host_files)
-            return self._materials[host.name]
+            if (host.name, files) not in self._materials:
+                self._materials[host.name, files] = material_of(host, files)
+            return self._materials[host.name, files]
 
     def login(self) -> Login:
         """The etcd user, who may become another."""

@@ -18,6 +18,7 @@ from etcdtui.sites.build import open_site
 from tests.labs.hosts.clusters import LabCluster
 from tests.labs.hosts.lab import INNER, JUMP, Lab
 from tests.labs.hosts.machines import Machine, sh
+from tests.sites.local.support import wait_until
 from tests.support.tools import etcd as etcd_binary
 from tests.support.zone import Zone, serving
 
@@ -66,6 +67,9 @@ def bare(lab: Lab, size: int = 3) -> Iterator[tuple[Machine, ...]]:
 def assert_laid(machine: Machine) -> None:
     """Its member runs under the unit that a bring-up lays, and could not found a second cluster."""
     name = f"m-{machine.name}"
+    # systemd hears that it is ready when its clients do, not before.
+    active = ("systemctl", "is-active", "brought")
+    wait_until(lambda: machine.run(*active, check=False) == "active\n", "the unit is active")
     unit = machine.run("systemctl", "show", "brought", "--value", "-p",
                        "ActiveState,User,NRestarts,UnitFileState")  # fmt: skip
     assert sorted(unit.split()) == ["0", "active", "enabled", "kv"]

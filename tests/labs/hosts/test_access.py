@@ -19,7 +19,7 @@ from tests.labs.hosts.clusters import LabCluster
 from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Answers, opened
 from tests.sites.local.support import wait_until
-from tests.support.sshd import keygen
+from tests.support.sshd import keygen, listens
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -66,7 +66,7 @@ def agent(folder: Path, key: Path) -> Iterator[Path]:
     socket, config = folder / "socket", folder / "config"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
     try:
-        wait_until(socket.exists, "the agent listens")
+        wait_until(lambda: listens(socket), "the agent listens")
         env = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
         subprocess.run(["ssh-add", "-q", str(key)], check=True, env=env)
         config.write_text(
@@ -145,7 +145,7 @@ def test_a_cluster_is_adopted_from_one_of_its_hosts(lab: Lab, cluster: LabCluste
     with closing(Terminal([sys.executable, "-m", "etcdtui", "launch", "prod"], env=cli.environ())) as console:
         console.wait_for("3 of 3 voters healthy")
         console.send("q")
-        assert console.process.wait(2) == 0
+        assert console.process.wait(10) == 0
     lab["n3"].run("systemctl", "stop", "ssh")
     try:
         rows = cli.json("status", "prod", "-o", "json")

@@ -19,8 +19,9 @@ from tests.labs.hosts.lab import Lab
 from tests.labs.hosts.opened import Answers, opened
 
 pytestmark = pytest.mark.timeout(150)
-TICKS = 3.2
-"""Seconds: two ticks of the console's usual pace, a deadline of 1.5 s included."""
+TICKS = 5.0
+"""Seconds: two ticks of the console's usual pace, a deadline of 1.5 s included, are 3.2; a busy machine has
+the rest. Who is told by nothing but a silent connection learns of it after 9 s."""
 
 
 FULL = """
@@ -54,9 +55,9 @@ def test_a_lost_jump_host_makes_all_unknown_and_comes_back_by_itself(
         assert all("ops@jump" in r.reading.reason for r in seen.session.snapshot().rows), seen.told()
         seen.until(lambda s: all(n.run_state is RunState.UNKNOWN for n in s.nodes), TICKS)
         console.wait_for("unknown", since=cut)
-        # A whole console ends within a second, and so does one that never came so far as to connect.
+        # A whole console ends without waiting, and so does one that never came so far as to connect.
         console.send("q")
-        assert console.process.wait(1) == 0
+        assert console.process.wait(5) == 0
         with opened(lab, tmp_path / "late", connect=0):
             pass
         lab.jump.power(True)
@@ -99,9 +100,8 @@ def test_a_host_that_accepts_and_says_nothing(lab: Lab, cluster: LabCluster, tmp
     with opened(lab, tmp_path) as seen:
         seen.settled()
         # Frozen: the kernel answers TCP, and no process does.
-        script = "systemctl show -p MainPID --value ssh; pgrep -x sshd; pgrep -x etcd"
-        pids = lab["n3"].run("sh", "-c", script).split()
-        lab["n3"].run("kill", "-STOP", *pids)
+        signal = "for n in 1 2; do kill -%s $(pgrep -x sshd) $(pgrep -x etcd) 2>/dev/null; done; :"
+        lab["n3"].run("sh", "-c", signal % "STOP")
         try:
             took = seen.until(lambda s: row_of(s, "n3").state is State.UNKNOWN)
             assert took < TICKS + 1, seen.told()
@@ -112,9 +112,9 @@ def test_a_host_that_accepts_and_says_nothing(lab: Lab, cluster: LabCluster, tmp
                 opened(lab, tmp_path, hosts=("n3",), connect=20, connect_timeout=2),
             ):
                 pass
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 15
         finally:
-            lab["n3"].run("kill", "-CONT", *pids)
+            lab["n3"].run("sh", "-c", signal % "CONT")
         seen.settled(timeout=40)
 
 
@@ -125,13 +125,16 @@ def test_delay_and_stalls_on_the_way_are_borne(lab: Lab, cluster: LabCluster, tm
     config.write_text(lab.ssh_config.read_text().replace("Host jump\n", f"Host jump\n{command}"))
     with opened(lab, tmp_path, ssh_config=config) as seen:
         seen.settled()
-        lost = 0
-        for _ in range(8):
-            snapshot = seen.session.fresh(3)
-            lost += sum(not row.reading.answered for row in snapshot.rows)
-        assert lost <= 2, seen.told()
-        rtt = [row.reading.rtt for row in seen.session.snapshot().rows]
+        readings = [row.reading for _ in range(8) for row in seen.session.fresh(3).rows]
+        rtt = [reading.rtt for reading in readings if reading.answered]
+        assert len(readings) - len(rtt) <= 2, seen.told()
         assert all(each is not None and each > 0.1 for each in rtt)
+
+
+def told_by(snapshot: ClusterSnapshot, name: str) -> tuple[int, int]:
+    """The cluster and its leader as a member has them, 0 where it does not answer."""
+    status = row_of(snapshot, name).reading.status
+    return (status.cluster_id, status.leader) if status else (0, 0)
 
 
 def test_forbidden_forwarding_falls_back_to_the_hosts_etcdctl(
@@ -142,14 +145,11 @@ def test_forbidden_forwarding_falls_back_to_the_hosts_etcdctl(
     try:
         with opened(lab, tmp_path) as seen:
             seen.settled()
-            seen.until(lambda _: "does not allow forwarding" in " ".join(seen.site.notes), 5)
-            snapshot = seen.session.fresh(4)
-            status = row_of(snapshot, "n1").reading.status
-            other = row_of(snapshot, "n2").reading.status
-            assert status is not None and other is not None
-            assert (status.cluster_id, status.leader) == (other.cluster_id, other.leader)
+            seen.until(lambda _: "does not allow forwarding" in " ".join(seen.site.notes))
+            seen.until(lambda s: told_by(s, "n1") == told_by(s, "n2") != (0, 0))
             seen.done("stop-node", "n1")
             seen.done("start-node", "n1")
+            seen.settled()
             leader = seen.session.snapshot().leader_row
             assert leader is not None
             if leader.name != "n1":

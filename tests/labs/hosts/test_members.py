@@ -96,4 +96,4 @@ def test_a_member_whose_disk_was_lost_is_replaced_where_it_ran(
             seen.done("replace-member", "n3")
             assert names(seen) == {"n1", "n2", "n3"}
             assert seen.row("n3").member_id != old
-            assert seen.row("n3").node.run_state is RunState.RUNNING
+            seen.until(lambda _: seen.row("n3").node.run_state is RunState.RUNNING)

@@ -28,7 +28,7 @@ def stage(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("HOME", str(tmp_path))
     key = keygen(tmp_path / "key")
     listening = "\n".join(f"ListenAddress {address}" for address in ADDRESSES)
-    with sshds(tmp_path, 3, f"SetEnv HOME={tmp_path}\n{listening}") as servers:
+    with sshds(tmp_path, 3, listening, tmp_path) as servers:
         for server in servers:
             server.authorize(key)
         (tmp_path / "known_hosts").write_text("".join(s.known_hosts_line for s in servers))

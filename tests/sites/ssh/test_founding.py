@@ -23,7 +23,7 @@ from etcdtui.cli.wizard import Behind
 from etcdtui.config import Config, SshProfile, TlsPaths, load
 from etcdtui.config.draft import Draft
 from etcdtui.config.writer import save, with_profile
-from etcdtui.errors import SiteError
+from etcdtui.errors import NotPermitted, SiteError
 from etcdtui.model.bootstrap import (
     Discovery,
     GivenTls,
@@ -45,8 +45,9 @@ from etcdtui.sites.ssh.facts import Facts, Runs, Stated
 from etcdtui.sites.ssh.founding import SshFounding
 from etcdtui.sites.ssh.meeting import announce, retract
 from etcdtui.sites.ssh.words import describe
+from tests.sites.local.support import wait_until
 from tests.sites.ssh.stage import VERSION, Stage, run_to_its_end
-from tests.support.consoles import bring_up
+from tests.support.consoles import bring_up, ready
 from tests.support.etcd import running
 from tests.support.pki import make_pki
 from tests.support.tools import etcd as etcd_binary
@@ -57,8 +58,9 @@ def undone(session: Session) -> None:
     session.fresh(5)
     (left,) = session.unfinished()
     plan = session.settle(left.id, "undo")
-    if session.fresh(5).answers and plan.steps[0].args["piece"] == "undo start":
+    if plan.steps[0].args["piece"] == "undo start":
         # It serves since its start: only who types its name takes it away.
+        ready(session, 3)
         refused = session.execute(plan)
         assert (refused.outcome, refused.overridable) == (Outcome.REFUSED, True)
         assert "new serves already" in refused.message
@@ -78,8 +80,7 @@ def test_brought_up_however_often_it_is_cut_off(stage: Stage) -> None:
     run_to_its_end(session)
     assert set(started) <= set(stage.running())
     assert [path.name for path in (stage.root / "opt").iterdir() if "." not in path.name[2:]] == ["current"]
-    snapshot = session.fresh(5)
-    assert {member.name for member in snapshot.members} == {"m0", "m1", "m2"}
+    assert {member.name for member in ready(session, 3).members} == {"m0", "m1", "m2"}
     files = sorted((stage.root / "etc").rglob("*.*"))
     settled, pids = [path.stat().st_mtime_ns for path in files], stage.pids()
     configs = [path.read_text() for path in files if path.suffix == ".yaml"]
@@ -154,15 +155,22 @@ def test_nothing_of_anybody_else_is_overwritten(stage: Stage) -> None:
 def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) -> None:
     (stage.root / "etc").mkdir()
     (stage.root / "etc/m2.yaml").write_text("name: somebody's\n")
-    cut = threading.Event()
+    measured, cut, tools = (stage.root / name for name in ("measured", "cut", "tools"))
+    tools.mkdir()
+    # Whoever measures the disk there does so until the connections were cut.
+    wait = f": > {measured}; while [ ! -e {cut} ]; do sleep 0.05; done"
+    (tools / "dd").write_text(f'#!/bin/sh\n{wait}\nexec {shutil.which("dd")} "$@"\n')
+    (tools / "dd").chmod(0o755)
+    for server in stage.servers:
+        server.stop()
+        server.env["PATH"] = f"{tools}:/usr/bin:/bin"
+        server.start()
 
     def cutter() -> None:
-        # Every look writes this file while it measures the disk.
-        while not list(stage.root.glob(".etcdtui-probe.*")):
-            threading.Event().wait(0.002)
+        wait_until(measured.exists, "a look measures the disk")
         for server in stage.servers:
             server.drop()
-        cut.set()
+        cut.touch()
 
     thread = threading.Thread(target=cutter, daemon=True)
     thread.start()
@@ -170,7 +178,7 @@ def test_a_look_that_a_lost_connection_cut_off_is_taken_once_more(stage: Stage) 
     result = bring_up(session)
     session.close()
     thread.join(10)
-    assert cut.is_set()
+    assert cut.exists()
     assert result.outcome is Outcome.FAILED
     assert "n2: the configuration file is there, and not ours" in result.message
     assert "n0" not in result.message.partition(": ")[2]
@@ -335,13 +343,13 @@ def test_a_draft_becomes_a_profile_and_its_hosts_are_looked_at(stage: Stage, tmp
     assert profile.bootstrap == replace(stage.boot, tls=Tls.MADE, settings={}) == draft.plan()
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> None:
     """A real etcd with its old API is the service; the new one's registry is written into a real etcd too."""
     with running(tmp_path / "meeting", 1, extra=["--enable-v2"]) as service:
         url = f"{service.urls[0]}/v2/keys/_etcd/registry/tok"
 
-        def ready(size: int) -> None:
+        def expect(size: int) -> None:
             data = f"value={size}".encode()
             request = urllib.request.Request(f"{url}/_config/size", data, method="PUT")
             urllib.request.urlopen(request, timeout=5).close()
@@ -358,12 +366,12 @@ def test_members_meet_at_a_discovery_service(stage: Stage, tmp_path: Path) -> No
             with pytest.raises(SiteError, match=r"the discovery service https://127\.0\.0\.1:9/x: curl"):
                 sealed.site.carry_out("service", lambda _: None)
         sealed.close()
-        ready(5)
+        expect(5)
         with pytest.raises(SiteError, match="expects 5 members, not 3"):
             session.site.carry_out("service", lambda _: None)
-        ready(3)
+        expect(3)
         run_to_its_end(session)
-        assert len(session.fresh(5).members) == 3
+        ready(session, 3)
         # The members know each other now: the service may be gone.
         service.close()
         run_to_its_end(session)
@@ -418,16 +426,17 @@ def test_other_ways(stage: Stage, release: Path, tmp_path: Path, way: str) -> No
             boot = replace(boot, members=stage.many, release=fetched, tls=Tls.MADE)
         session = stage.session(boot, **more)
         run_to_its_end(session)
-        snapshot = session.fresh(5)
-        assert len(snapshot.answers) == len(boot.members) == len(snapshot.members)
+        first = ready(session, len(boot.members)).members[0]
         if boot.auth:
             # Everything goes on as root, and nobody else gets in.
-            assert session.check_health().healthy
+            wait_until(lambda: session.check_health().healthy, "all are healthy")
             run_to_its_end(session)
-            nobody = stage.session(replace(boot, auth=False), tls=more["tls"])
-            assert (
-                "not permitted" in str(nobody.check_health().endpoints[0].error) or not nobody.fresh(5).alarms
-            )
+            # etcd takes the name in a certificate for a user, and the client's is root.
+            other = TlsPaths(files.ca, files.server_cert, files.server_key)
+            nobody = stage.session(replace(boot, auth=False), tls=other)
+            ready(nobody, len(boot.members))
+            with pytest.raises(NotPermitted):
+                nobody.writer(first.id).get(b"k", 5)
             nobody.close()
         for _ in range(3):
             session.fresh(5)

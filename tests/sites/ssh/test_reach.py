@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etcdtui.config import SshProfile, TlsPaths
-from etcdtui.errors import EtcdtuiError, Refused, SiteError, Unreachable
+from etcdtui.errors import DeadlineExceeded, EtcdtuiError, Refused, SiteError, Unreachable
 from etcdtui.etcd.api import EtcdWriter, Target, TlsMaterial
 from etcdtui.etcd.ctl import CtlEndpoint, Ran
 from etcdtui.etcd.rpc import dial
@@ -32,7 +31,7 @@ WAIT = 5.0
 
 
 @contextmanager
-def site(server: Sshd, tmp: Path, **more: Any) -> Iterator[SshSite]:
+def site(server: Sshd, tmp: Path, connect: bool = True, **more: Any) -> Iterator[SshSite]:
     key = tmp / "id"
     if not key.exists():
         keygen(key)
@@ -45,12 +44,13 @@ def site(server: Sshd, tmp: Path, **more: Any) -> Iterator[SshSite]:
     opened = open_site(profile)
     assert isinstance(opened, SshSite)
     try:
-        opened.connect(10)
+        if connect:
+            opened.connect(10)
         yield opened
     finally:
         began = time.monotonic()
         opened.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
 
 
 def failure(api: EtcdWriter) -> Exception:
@@ -61,8 +61,8 @@ def failure(api: EtcdWriter) -> Exception:
 
 
 def refused(api: EtcdWriter, words: str) -> None:
-    """Until a status is refused with those words."""
-    deadline = time.monotonic() + 10
+    """Until a status is refused with those words: a slow host may be taken for a lost one before."""
+    deadline = time.monotonic() + 20
     while True:
         with pytest.raises(Unreachable) as caught:
             api.status(WAIT)
@@ -118,11 +118,38 @@ def test_tls_inside_the_tunnel_checks_the_members_own_name(server: Sshd, tmp_pat
         with site(server, tmp_path, tls=files) as ssh:
             assert ssh.dial(cluster.urls[0]).status(WAIT).leader
         files = TlsPaths(other.ca, pki.client_cert, pki.client_key)
-        with site(server, tmp_path, tls=files) as ssh, pytest.raises(Unreachable, match="unknown CA"):
-            ssh.dial(cluster.urls[0]).status(WAIT)
+        with site(server, tmp_path, tls=files) as ssh:
+            refused(ssh.dial(cluster.urls[0]), "unknown CA")
         files = TlsPaths(pki.ca, pki.client_cert, pki.client_key, "elsewhere")
-        with site(server, tmp_path, tls=files) as ssh, pytest.raises(Unreachable, match="another name"):
-            ssh.dial(cluster.urls[0]).status(WAIT)
+        with site(server, tmp_path, tls=files) as ssh:
+            refused(ssh.dial(cluster.urls[0]), "another name")
+
+
+def test_what_was_dialled_before_its_host_was_known_is_dialled_anew(server: Sshd, tmp_path: Path) -> None:
+    """Whom etcd trusts is known from how it runs; a member list may lead to it before that was looked at."""
+    pki = make_pki(tmp_path / "pki")
+    cluster = make_cluster(tmp_path, 1)
+    (proc,) = cluster.procs
+    url = proc.client_url.replace("http:", "https:")
+    proc.argv += ["--listen-client-urls", url, "--advertise-client-urls", url, "--cert-file"]
+    proc.argv += [str(pki.server_cert), "--key-file", str(pki.server_key), "--trusted-ca-file", str(pki.ca)]
+    try:
+        cluster.start()
+        (tmp_path / "pid").write_text(f"{proc.pid}\n")
+        with site(server, tmp_path, connect=False, pid_file=str(tmp_path / "pid")) as ssh:
+            api = ssh.dial(url)
+            refused(api, "unknown CA")
+            wait_until(lambda: ssh.nodes()[0].run_state is RunState.RUNNING, "it is seen to run")
+            # The CA is known now; etcd wants a certificate of ours, too, which nobody has given.
+            refused(api, "client certificate")
+    finally:
+        cluster.close()
+
+
+def _answers(api: EtcdWriter) -> bool:
+    with suppress(DeadlineExceeded, Unreachable):
+        return bool(api.status(WAIT).version)
+    return False
 
 
 @pytest.mark.parametrize("version", ["3.4", "3.5"])
@@ -139,21 +166,14 @@ def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, v
         with site(server, tmp_path, pid_file=str(tmp_path / "pid")) as ssh:
             wait_until(lambda: ssh.nodes()[0].run_state is RunState.RUNNING, "it is seen to run")
             api = ssh.dial(url)
-            deadline = time.monotonic() + 10
-            while True:
-                try:
-                    assert api.status(WAIT).version.startswith(version)
-                    break
-                except Unreachable:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+            wait_until(lambda: _answers(api), "it answers")
+            assert api.status(WAIT).version.startswith(version)
             assert api.put(b"k", bytes(range(256)) * 4000, WAIT) > 0
             found = api.get(b"k", WAIT)
             assert found is not None and found.value == bytes(range(256)) * 4000
             assert len(b"".join(api.snapshot(20))) > 1_000_000
             assert ssh.notes == ()
-        with pytest.raises(Unreachable, match="TLS failed"):
-            direct.status(WAIT)
+        refused(direct, "TLS failed")
         direct.close()
     finally:
         cluster.close()
@@ -161,18 +181,22 @@ def test_a_certificate_that_etcd_made_for_itself(server: Sshd, tmp_path: Path, v
 
 def test_where_sshd_forbids_tunnels_etcdctl_gives_the_same_answers(server: Sshd, tmp_path: Path) -> None:
     server.stop()
-    server.more = f"AllowTcpForwarding no\nSetEnv PATH={etcd_binary('3.5', 'etcdctl').parent}:/usr/bin:/bin"
+    there = tmp_path / "there"
+    there.mkdir()
+    server.more = "AllowTcpForwarding no"
+    server.env |= {"PATH": f"{etcd_binary('3.5', 'etcdctl').parent}:/usr/bin:/bin", "TMPDIR": str(there)}
     server.start()
     with running(tmp_path, 1) as cluster, site(server, tmp_path) as ssh:
         direct = dial(Target(cluster.urls[0], cluster.urls[0].split("://")[1]))
         api = ssh.dial(cluster.urls[0])
-        assert api.status(WAIT) == direct.status(WAIT)
+        # What etcd does by itself between the two readings is no difference.
+        wait_until(lambda: api.status(WAIT) == direct.status(WAIT), "the same status")
         assert api.member_list(WAIT) == direct.member_list(WAIT)
         assert "does not allow forwarding" in ssh.notes[0]
         # The same bytes as gRPC's: the database and its checksum; nothing is left of the file.
-        before = set(Path(tempfile.gettempdir()).glob("tmp.*"))
-        assert b"".join(api.snapshot(20)) == b"".join(direct.snapshot(20))
-        assert set(Path(tempfile.gettempdir()).glob("tmp.*")) <= before
+        modified = there.stat().st_mtime_ns
+        wait_until(lambda: b"".join(api.snapshot(20)) == b"".join(direct.snapshot(20)), "the same bytes")
+        assert there.stat().st_mtime_ns > modified and not list(there.iterdir())
         direct.close()
 
 
@@ -181,7 +205,8 @@ def test_an_etcd_user_is_known_to_etcdctl_and_the_password_to_nobody_else(
     server: Sshd, tmp_path: Path, version: str
 ) -> None:
     server.stop()
-    server.more = f"AllowTcpForwarding no\nSetEnv PATH={etcd_binary(version, 'etcdctl').parent}:/usr/bin:/bin"
+    server.more = "AllowTcpForwarding no"
+    server.env["PATH"] = f"{etcd_binary(version, 'etcdctl').parent}:/usr/bin:/bin"
     server.start()
     with running(tmp_path, 1, version) as cluster:
         for words in ("user add root:a:sec_ret", "user grant-role root root", "auth enable"):
@@ -230,8 +255,9 @@ def test_etcdctl_and_grpc_agree_on_real_members(tmp_path: Path, version: str) ->
         assert ctl.get(b"none", WAIT) is None
         assert ctl.count(b"a", WAIT) == grpc.count(b"a", WAIT) == 2
         assert ctl.hash_kv(WAIT).hash == grpc.hash_kv(WAIT).hash
-        assert ctl.status(WAIT) == grpc.status(WAIT)
-        assert ctl.member_list(WAIT) == grpc.member_list(WAIT)
+        # What etcd does by itself between the two readings is no difference.
+        wait_until(lambda: ctl.status(WAIT) == grpc.status(WAIT), "the same status")
+        wait_until(lambda: ctl.member_list(WAIT) == grpc.member_list(WAIT), "the same members")
         assert ctl.alarms(WAIT) == ()
         _membership(ctl, cluster)
         grpc.close()
