@@ -17,8 +17,8 @@ from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.forward import Forwards
 from etcdtui.sites.kube.link import Link
 from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.pods import run_of
 from etcdtui.sites.kube.rights import Right, missing
-from etcdtui.sites.kube.sets import run_of
 from etcdtui.sites.login import LoggedIn
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.picture import Picture, covers
-from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
+from etcdtui.sites.kube.pods import pod_state
+from etcdtui.sites.kube.sets import read_set, runs_etcd
 from etcdtui.sites.kube.site import KubeSite
 from tests.sites.kube.support import documented_rules
 from tests.support.kube import MANIFESTS
