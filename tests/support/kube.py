@@ -186,9 +186,15 @@ class Place:
 
     def members(self, pod: str = "etcd-0") -> list[dict[str, Any]]:
         """The member list, as etcdctl in a pod gives it."""
-        command = ["exec", pod, "--", "etcdctl", "member", "list", "-w", "json"]
-        found: list[dict[str, Any]] = json.loads(self.run(*command))["members"]
+        found: list[dict[str, Any]] = json.loads(self.etcdctl("member", "list", "-w", "json", pod=pod))[
+            "members"
+        ]
         return found
+
+    def etcdctl(self, *words: str, pod: str = "etcd-0") -> str:
+        """What etcdctl in a pod prints; it waits for elections, and for a machine that is busy."""
+        patient = ("--dial-timeout=20s", "--command-timeout=40s")
+        return self.run("exec", pod, "--", "etcdctl", *patient, *words)
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout: float = 30, pause: float = 0.1) -> None:

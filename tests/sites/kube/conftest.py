@@ -11,9 +11,9 @@ from tests.support.kube import Kube, Place, namespace
 
 LONGEST = (
     "test_founding_matrix.py", "test_life.py", "test_chaos.py", "test_upgrading.py", "test_evicting.py",
-    "test_acting.py", "test_reaching.py", "test_bad_days.py", "test_restoring.py", "test_budget.py",
-    "test_founding.py", "test_selfmanaged.py", "test_scaling.py", "test_replacing.py", "test_full_claim.py",
-    "test_refused.py", "test_adopting.py", "test_choosing.py", "test_quota.py", "test_certificates.py",
+    "test_acting.py", "test_reaching.py", "test_bad_days.py", "test_selfmanaged.py", "test_founding.py",
+    "test_scaling.py", "test_restoring.py", "test_adopting.py", "test_replacing.py", "test_full_claim.py",
+    "test_refused.py", "test_choosing.py", "test_budget.py", "test_quota.py", "test_certificates.py",
 )  # fmt: skip
 """The files, the longest first: begun last, idle workers would wait for it."""
 

@@ -23,15 +23,6 @@ SHELL = "localhost/etcd:v3.5.1"
 HELPER = "localhost/busybox:latest"
 
 
-def etcdctl(place: Place, *words: str, pod: str = "etcd-0") -> str:
-    return place.run("exec", pod, "--", "env", "ETCDCTL_API=3", "etcdctl", *words)
-
-
-def plain(place: Place, *words: str, pod: str = "etcd-0") -> str:
-    """Where the image has no `env` either; etcd 3.5 needs none."""
-    return place.run("exec", pod, "--", "etcdctl", *words)
-
-
 def saved(console: Console, where: Path) -> str:
     console.do("snapshot-save", directory=str(where))
     (file,) = where.glob("*.db")
@@ -59,9 +50,9 @@ def test_a_snapshot_is_restored_where_the_image_has_no_shell(place: Place, tmp_p
     rights = as_somebody(place, tmp_path / "kubeconfig", [*reading, *acting])
     with console_on(place, tmp_path, kubeconfig=rights) as console:
         console.ready(3)
-        plain(place, "put", "colour", "blue")
+        place.etcdctl("put", "colour", "blue")
         file = saved(console, tmp_path / "saved")
-        plain(place, "put", "colour", "red")
+        place.etcdctl("put", "colour", "red")
         with pytest.raises(NotOffered, match=r"has no shell .*helper_image of the profile.*--helper-image"):
             console.prepare("restore", snapshot=file)
     old = {m["ID"] for m in place.members()}
@@ -74,7 +65,7 @@ def test_a_snapshot_is_restored_where_the_image_has_no_shell(place: Place, tmp_p
         assert "hold 1 key, as the snapshot" in carried_out(console.session, plan)
         assert console.session.changes.unfinished() == ()
         no_helper_is_left(place)
-        assert plain(place, "get", "colour", "--print-value-only").strip() == "blue"
+        assert place.etcdctl("get", "colour", "--print-value-only").strip() == "blue"
         assert {m["ID"] for m in place.members()}.isdisjoint(old) and names(place) == [
             f"etcd-{n}" for n in range(3)
         ]
@@ -97,9 +88,9 @@ def test_pods_that_manage_themselves_are_restored_and_what_was_cut_off_goes_on(
     place.wait_ready(3)
     with console_on(place, tmp_path) as console:
         old = console.ready(3).cluster_id
-        etcdctl(place, "put", "colour", "blue")
+        place.etcdctl("put", "colour", "blue")
         file = saved(console, tmp_path / "saved")
-        etcdctl(place, "put", "colour", "red")
+        place.etcdctl("put", "colour", "red")
         cut_off(console.session, console.prepare("restore", snapshot=file), 7, "test")
     with console_on(place, tmp_path) as later:
         later.until(lambda shot: len(shot.nodes) == 3)
@@ -107,7 +98,7 @@ def test_pods_that_manage_themselves_are_restored_and_what_was_cut_off_goes_on(
         carried_out(later.session, later.session.changes.undo(left))
         later.from_now()
         assert later.ready(3).cluster_id == old
-        assert etcdctl(place, "get", "colour", "--print-value-only").strip() == "red"
+        assert place.etcdctl("get", "colour", "--print-value-only").strip() == "red"
         no_helper_is_left(place)
         plan = later.prepare("restore", snapshot=file)
         cut_off(later.session, plan, 8, "test")
@@ -118,7 +109,7 @@ def test_pods_that_manage_themselves_are_restored_and_what_was_cut_off_goes_on(
         assert last.session.fresh(5).cluster_id == plan.founds
         no_helper_is_left(place)
     for pod in ("etcd-0", "etcd-1", "etcd-2"):
-        assert etcdctl(place, "get", "colour", "--print-value-only", pod=pod).strip() == "blue"
+        assert place.etcdctl("get", "colour", "--print-value-only", pod=pod).strip() == "blue"
 
 
 @pytest.mark.long
@@ -128,7 +119,7 @@ def test_a_quorum_is_recovered_from_the_survivor_and_from_a_claim(place: Place, 
     with console_on(place, tmp_path) as console:
         console.ready(3)
         for number in range(3):
-            plain(place, "put", "colour", f"blue-{number}")
+            place.etcdctl("put", "colour", f"blue-{number}")
         whole = console.session.prepare("recover-quorum", None, {"node": "etcd-0"})
         assert "the cluster has its quorum" in console.session.execute(whole, override="test").message
         for pod in ("etcd-1", "etcd-2"):
@@ -148,7 +139,7 @@ def test_a_quorum_is_recovered_from_the_survivor_and_from_a_claim(place: Place, 
         ]  # fmt: skip
         assert plan.consequences[0].startswith("EVERY WRITE that etcd-0 does not know to be agreed is lost")
         carried_out(console.session, plan)
-        assert plain(place, "get", "colour", "--print-value-only", pod="etcd-2").strip() == "blue-2"
+        assert place.etcdctl("get", "colour", "--print-value-only", pod="etcd-2").strip() == "blue-2"
 
         # Nothing runs, and one volume is gone for good.
         carried_out(console.session, console.session.prepare("stop-all"))
@@ -160,6 +151,6 @@ def test_a_quorum_is_recovered_from_the_survivor_and_from_a_claim(place: Place, 
         carried_out(console.session, plan)
         (note,) = (tmp_path / "salvaged").glob("*.json")
         assert json.loads(note.read_text())["member"] == "etcd-1"
-        assert plain(place, "get", "colour", "--print-value-only").strip() == "blue-2"
+        assert place.etcdctl("get", "colour", "--print-value-only").strip() == "blue-2"
         assert names(place) == ["etcd-0", "etcd-1", "etcd-2"]
         no_helper_is_left(place)
