@@ -210,7 +210,8 @@ def read_until(master: int, wanted: bytes, timeout: float = 60) -> None:
 
 def as_somebody(place: Place, file: Path, rules: Sequence[Mapping[str, object]]) -> Path:
     """A kubeconfig that impersonates a user with these rights in the namespace, which hold by now."""
-    mark = secrets.token_hex(4)
+    # Not of digits and an `e` alone: to some that is a number.
+    mark = f"mark-{secrets.token_hex(4)}"
     place.apply(
         [
             {

@@ -43,8 +43,9 @@ def test_the_pods_own_name_is_checked_in_tls_with_a_certificate_of_a_secret(
     # Who may not read the Secret is told so, and sees the pods.
     file = as_somebody(place, tmp_path / "kubeconfig", documented_rules()[0])
     with console_on(place, tmp_path, secret="etcd-tls", kubeconfig=file) as console:
-        shot = console.until(lambda s: len(s.rows) == 2 and all(r.reading.reason for r in s.rows))
+        wanted = 'secrets "etcd-tls"'
+        shot = console.until(lambda s: len(s.rows) == 2 and all(wanted in r.reading.reason for r in s.rows))
         assert "may not get secrets" in shot.site_note and [n.brief for n in shot.nodes] == ["ready"] * 2
-        assert all(r.state is State.UNKNOWN and 'secrets "etcd-tls"' in r.reading.reason for r in shot.rows)
+        assert all(row.state is State.UNKNOWN for row in shot.rows)
         examined = console.session.site.examine(True)  # type: ignore[attr-defined]
         assert any("may not get secrets etcd-tls" in finding.message for finding in examined)
