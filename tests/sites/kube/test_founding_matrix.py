@@ -148,7 +148,8 @@ def test_a_whole_life(place: Place, tmp_path: Path, way: Combination) -> None:
         assert {f"v{r.reading.status.version}" for r in shot.rows if r.reading.status} == {
             way.image.rpartition(":")[2]
         }
-        assert session.check_health().healthy
+        # Each endpoint is given some seconds, and the pods of other tests start meanwhile.
+        wait_until(lambda: session.check_health().healthy, "all are healthy", 60, 0.5)
         first, last = (session.writer(shot.members[at].id) for at in (0, -1))
         first.put(b"written", b"yes", 5)
         found = last.get(b"written", 5)
