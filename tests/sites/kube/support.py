@@ -103,7 +103,7 @@ class Console:
         self.since = 0.0
         session.subscribe(self.watch)
 
-    def until(self, wanted: Callable[[ClusterSnapshot], bool], timeout: float = 60) -> ClusterSnapshot:
+    def until(self, wanted: Callable[[ClusterSnapshot], bool], timeout: float = 120) -> ClusterSnapshot:
         return self.watch.until(wanted, timeout, self.since)[1]
 
     def from_now(self) -> None:
