@@ -54,8 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Whoever starts the tests with nohup or in a script's background has children ignore SIGHUP or SIGINT,
     and the tests send both. In memory elections do not wait for a slow disk.
     """
-    del config
     os.environ["ETCDTUI_PORTS"] = for_demos()
+    # Files are given out in the order of the collection, which tests/sites/kube makes by their time.
+    config.option.loadscopereorder = False
     for number, usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, usual)

@@ -17,6 +17,8 @@ class Cli:
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
+    timeout: float = 120
+    """Seconds that a command may take."""
 
     @property
     def demo(self) -> Path:
@@ -38,7 +40,7 @@ class Cli:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=self.timeout,
             env=self.environ(**env),
             check=False,
         )

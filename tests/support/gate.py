@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from tests.support.etcd import free_ports
 from tests.support.kube import Kube
 
 CHUNK = 64 * 1024
@@ -32,8 +33,10 @@ class Gate:
         self._lock = threading.Lock()
         self._silent = False
         self._closed = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        # Nobody's while the gate is shut: one of the system's choice may become the local end of somebody's
+        # connection meanwhile.
+        (self.port,) = free_ports(1)
+        self._listener = socket.create_server(("127.0.0.1", self.port))
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -70,6 +73,7 @@ class Gate:
         self._thread.join(5)
         self._listener.close()
         self.cut()
+        self._selector.close()
 
     def _run(self) -> None:
         listening: socket.socket | None = None
@@ -95,11 +99,9 @@ class Gate:
 
     def _serve(self, ready: socket.socket) -> None:
         if ready is self._listener:
-            near = ready.accept()[0]
-            far = socket.create_connection(self._address)
-            self._peers |= {near: far, far: near}
-            for each in (near, far):
-                self._selector.register(each, selectors.EVENT_READ)
+            # It may have been shut since it was found ready, and the server may have no room.
+            with contextlib.suppress(OSError):
+                self._take(ready.accept()[0])
         elif ready in self._peers:
             try:
                 data = ready.recv(CHUNK)
@@ -108,6 +110,16 @@ class Gate:
                 data = b""
             if not data:
                 self._end(ready)
+
+    def _take(self, near: socket.socket) -> None:
+        try:
+            far = socket.create_connection(self._address)
+        except OSError:
+            near.close()
+            raise
+        self._peers |= {near: far, far: near}
+        for each in (near, far):
+            self._selector.register(each, selectors.EVENT_READ)
 
     def _end(self, one: socket.socket) -> None:
         other = self._peers.pop(one, None)

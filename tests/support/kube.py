@@ -164,14 +164,37 @@ class Place:
             )
         ]
 
-    def wait_ready(self, count: int, timeout: float = 90) -> None:
+    def wait_ready(self, count: int, timeout: float = 180) -> None:
         wait_until(lambda: len(self.ready()) == count, f"{count} pods ready", timeout, 0.5)
+
+    def wait_quota(self, name: str) -> None:
+        """Until its use is counted: before that whatever is asked for is refused in other words."""
+
+        def counted() -> bool:
+            return "used" in (self.get("quota", name).get("status") or {})
+
+        wait_until(counted, f"quota {name} is counted", 30, 0.2)
+
+    def end_container(self, pod: str, *before: str) -> None:
+        """End what runs in a pod by its own shell; how that ends itself may be lost with it.
+
+        Args:
+            before: commands that are run first.
+        """
+        with contextlib.suppress(RuntimeError):
+            self.run("exec", pod, "--", "sh", "-c", " && ".join((*before, "kill 1")))
 
     def members(self, pod: str = "etcd-0") -> list[dict[str, Any]]:
         """The member list, as etcdctl in a pod gives it."""
-        command = ["exec", pod, "--", "etcdctl", "member", "list", "-w", "json"]
-        found: list[dict[str, Any]] = json.loads(self.run(*command))["members"]
+        found: list[dict[str, Any]] = json.loads(self.etcdctl("member", "list", "-w", "json", pod=pod))[
+            "members"
+        ]
         return found
+
+    def etcdctl(self, *words: str, pod: str = "etcd-0") -> str:
+        """What etcdctl in a pod prints; it waits for elections, and for a machine that is busy."""
+        patient = ("--dial-timeout=20s", "--command-timeout=40s")
+        return self.run("exec", pod, "--", "etcdctl", *patient, *words)
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout: float = 30, pause: float = 0.1) -> None:

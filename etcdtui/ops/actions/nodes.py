@@ -16,10 +16,11 @@ from etcdtui.sites.manager import Collective, Restartable
 STOP_TIMEOUT = 20.0
 """Seconds a graceful stop may take; etcd hands leadership over and closes its database."""
 DOWN_TIMEOUT = 15.0
-ALL_TIMEOUT = 90.0
-"""Seconds until all nodes that are stopped by one call must be down."""
+ALL_TIMEOUT = 240.0
+"""Seconds until all nodes that are stopped by one call must be down: a service manager that is busy may
+need more than a minute beyond their grace to say so, and another one where that was missed."""
 RENEW_TIMEOUT = 180.0
-"""Seconds until a node that its service manager starts anew must be healthy: it may be placed anew."""
+"""Seconds until a node that its service manager starts must be healthy: it may be placed anew."""
 START_TIMEOUT = 60.0
 """Seconds until a started member must be healthy; it may have to catch up first."""
 
@@ -82,7 +83,7 @@ def start_step(
         call=startable(site).describe_start(node.name),
         guards=(Check("node-stopped", {"node": node.name}),) if guard else (),
         verify=healthy if wait else running,
-        verify_timeout=START_TIMEOUT,
+        verify_timeout=RENEW_TIMEOUT if isinstance(site, Restartable) else START_TIMEOUT,
     )
 
 

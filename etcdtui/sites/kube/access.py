@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from etcdtui.sites.kube.proxies import settle
 IN_CLUSTER = "in-cluster"
 _NONSENSE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What the library raises for a file that is missing or whose mappings are none."""
+_ONE_AT_A_TIME = threading.Lock()
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -158,7 +160,7 @@ def _from_files(files: Sequence[Path], context: str, keys: Path) -> Access:
             f"kubeconfig {names}: there is no context {clean(wanted)!r}", f"there is {_or(contexts)}"
         )
     configuration = Configuration()
-    with in_words(f"kubeconfig {names}: context {clean(wanted)}"):
+    with in_words(f"kubeconfig {names}: context {clean(wanted)}"), _keys_in(keys):
         loader = _loader(merged, wanted, keys)
         loader.load_and_set(configuration)
         inner = loader.current_context["context"]
@@ -170,6 +172,21 @@ def _from_files(files: Sequence[Path], context: str, keys: Path) -> Access:
     impersonation = tuple(_impersonation(user))
     namespace = inner.get("namespace") or ""
     return Access(configuration, wanted, namespace, impersonation, lambda: _from_files(files, wanted, keys))
+
+
+@contextlib.contextmanager
+def _keys_in(directory: Path) -> Iterator[None]:
+    """Whatever key the library writes meanwhile is written there.
+
+    It remembers what it has written anywhere, which goes with whoever has opened that.
+    """
+    from kubernetes.config import kube_config
+
+    with _ONE_AT_A_TIME:
+        known = kube_config._temp_files
+        for content in [c for c, path in known.items() if Path(path).parent != directory]:
+            del known[content]
+        yield
 
 
 def _loader(merged: Any, context: str, keys: Path) -> Any:

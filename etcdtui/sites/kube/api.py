@@ -18,7 +18,9 @@ from etcdtui.model.text import clean
 from etcdtui.sites.kube.access import Access
 
 TIMEOUT = 5.0
-"""Seconds of one request, connecting included."""
+"""Seconds of one request that reads, connecting included."""
+CHANGE = 30.0
+"""Seconds of one that changes something: webhooks are asked about it, and a disk has to take it."""
 CONNECT = 3.0
 RENEW = 5.0
 """Seconds between two looks for new credentials: a plug-in may take long, or open a browser."""
@@ -72,13 +74,13 @@ class Api:
         """GET of a path such as ``/api/v1/namespaces/x/pods``. Raises ApiError."""
         return self._json("GET", path, query, timeout=timeout)
 
-    def post(self, path: str, body: Json, timeout: float = TIMEOUT) -> Json:
+    def post(self, path: str, body: Json, timeout: float = CHANGE) -> Json:
         """POST of an object. Raises ApiError."""
         return self._json("POST", path, None, body, timeout=timeout)
 
     def patch(self, path: str, body: Json, query: Query = None, kind: str = MERGE_PATCH) -> Json:
         """A patch, JSON merge unless told otherwise. Raises ApiError."""
-        return self._json("PATCH", path, query, body, kind)
+        return self._json("PATCH", path, query, body, kind, CHANGE)
 
     def apply(self, path: str, body: Json, manager: str, *, rehearse: bool = False) -> Json:
         """Server-side apply: the fields of `body` are `manager`'s from then on. Raises ApiError.
@@ -89,11 +91,11 @@ class Api:
             rehearse: have the server judge it, admission included, and change nothing.
         """
         query = {"fieldManager": manager, **({"dryRun": "All"} if rehearse else {})}
-        return self._json("PATCH", path, query, body, APPLY_PATCH)
+        return self._json("PATCH", path, query, body, APPLY_PATCH, CHANGE)
 
     def delete(self, path: str, body: Json | None = None) -> Json:
         """DELETE, with DeleteOptions. Raises ApiError."""
-        return self._json("DELETE", path, None, body)
+        return self._json("DELETE", path, None, body, timeout=CHANGE)
 
     def serves(self, group_version: str) -> bool:
         """Whether the server has an API such as ``policy/v1``; asked once. Raises ApiError."""

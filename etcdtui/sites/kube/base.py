@@ -17,8 +17,8 @@ from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.forward import Forwards
 from etcdtui.sites.kube.link import Link
 from etcdtui.sites.kube.picture import Picture
+from etcdtui.sites.kube.pods import run_of
 from etcdtui.sites.kube.rights import Right, missing
-from etcdtui.sites.kube.sets import run_of
 from etcdtui.sites.login import LoggedIn
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ GRANTED = 30.0
 """Seconds for which a right that was granted is taken to be so still."""
 PROBE = 1.0
 """Seconds in which the API server must answer where a member was silent."""
+REVIEW = 3.0
+"""Seconds in which it must say whether we have a right, before it is tried without knowing."""
 
 
 class KubeBase(LoggedIn):
@@ -126,7 +128,7 @@ class KubeBase(LoggedIn):
         asked = [right for right in wanted if now - self._granted.get(right, float("-inf")) > GRANTED]
         if not asked or self._trouble:
             return
-        if lacking := missing(link.api, link.namespace, asked, PROBE):
+        if lacking := missing(link.api, link.namespace, asked, REVIEW):
             raise SiteError(f"may not {'; may not '.join(lacking)}", "ask for that right")
         self._granted |= dict.fromkeys(asked, now)
 

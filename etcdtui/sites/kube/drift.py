@@ -11,7 +11,7 @@ from etcdtui.model.health import Finding, Severity
 from etcdtui.model.text import clean, duration
 from etcdtui.sites.kube.budgets import is_ours, kept_by
 from etcdtui.sites.kube.picture import Picture, moment_of
-from etcdtui.sites.kube.sets import hindrance, pod_state
+from etcdtui.sites.kube.pods import hindrance, pod_state
 
 CHECK = "drift"
 LOOPING = 3

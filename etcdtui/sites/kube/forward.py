@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Forward:
         """Whether that trouble is the way's (API server, rights) and not the pod's."""
         self.forbidden = False
         """Whether we may not forward at all."""
+        self._broke: tuple[float, str] = (float("-inf"), "")
         self._access = access
         self._path = path
         self._port = port
@@ -93,7 +95,14 @@ class Forward:
         return open_websocket(self._access, f"{self._path}/portforward", [("ports", str(self._port))])
 
     def _note(self, trouble: str, *, lost: bool) -> None:
+        if lost:
+            self._broke = (time.monotonic(), trouble)
         self.trouble, self.lost = trouble, lost
+
+    def broke_since(self, moment: float) -> str:
+        """The way's own trouble since then (monotonic seconds), though it may be mended; empty for none."""
+        at, trouble = self._broke
+        return trouble if at >= moment else ""
 
     def _carry(self, near: socket.socket, remote: Any) -> None:
         """Copy in both directions until one side ends."""

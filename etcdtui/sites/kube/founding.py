@@ -15,7 +15,7 @@ from etcdtui.model.cluster import Node
 from etcdtui.model.health import Finding
 from etcdtui.model.text import plural
 from etcdtui.sites.founding import Piece, Sight, Tell
-from etcdtui.sites.kube import applying, preflight, razing, rights, undoing
+from etcdtui.sites.kube import applying, preflight, razing, rights, stages, undoing
 from etcdtui.sites.kube.access import open_access
 from etcdtui.sites.kube.api import Api
 from etcdtui.sites.kube.applying import path_of
@@ -134,36 +134,8 @@ class KubeFounding(KubeSite):
         return tuple(sentence(problem) for problem in problems(self.boot))
 
     def pieces(self) -> tuple[Piece, ...]:
-        """Look, Secrets, small objects, StatefulSet, settle."""
-        made = self._plain()
-        small = [o for o in made.all() if o["kind"] != "StatefulSet"]
-        out = [
-            Piece(
-                "check",
-                "look whether Kubernetes can take it",
-                "namespace, StorageClass, nodes, earlier claims; APPLY of all of it with dryRun=All",
-                only_looks=True,
-            )
-        ]
-        if self.boot.tls is Tls.MADE:
-            names = ", ".join((*made.secrets, f"{made.name}-client"))
-            out.append(
-                Piece(
-                    "secrets",
-                    "write certificates made by a CA of its own",
-                    f"{self._store.describe()}; apply Secret {names}",
-                )
-            )
-        calls = "; ".join(short_call("APPLY", path_of(o)) for o in small)
-        out.append(Piece("objects", "apply budget, Services and the pods' files", calls))
-        call = short_call(
-            "APPLY", self._stateful_set_path(), f"{made.plan.members} replicas, {made.plan.image}"
-        )
-        out.append(Piece("start", "apply the StatefulSet", call, starts=True))
-        text = path_of(made.config_map(founded=True))
-        call = short_call("APPLY", text, "initial-cluster-state: existing")
-        out.append(Piece("settle", "let no member found a second cluster", call, final=True))
-        return tuple(undoing.with_way_back(piece, made) for piece in out)
+        """Look, Secrets, small objects, StatefulSet, settle. Raises SiteError."""
+        return stages.bring_up(self._paper(), self._store.describe())
 
     def survey(self) -> tuple[Sight, ...]:
         """Namespace, StorageClass, nodes, what is left of an earlier cluster."""
@@ -183,17 +155,7 @@ class KubeFounding(KubeSite):
 
     def ruins(self, *, delete: bool) -> tuple[Piece, ...]:
         """StatefulSet, the small objects, Secrets, and the claims where that is asked for."""
-        made = self._plain()
-        stop = short_call("DELETE", path_of(made.stateful_set()), "foreground")
-        names = ", ".join(f"{o['kind']} {o['metadata']['name']}" for o in made.all()[:-1])
-        out = [
-            Piece("stop", "delete the StatefulSet and wait for its pods to end", stop, ends=True),
-            Piece("files away", "delete what the bring-up made", f"DELETE {names}, Secrets"),
-        ]
-        if delete and self.boot.storage:
-            text = f"DELETE persistentvolumeclaims data-{made.name}-0 ..., every ordinal"
-            out.append(Piece("data delete", "delete the claims and the data in them", text))
-        return tuple(out)
+        return stages.tear_down(self._plain(), delete=delete)
 
     def carry_out(self, piece: str, tell: Tell) -> str:
         """Do one of `pieces`. Raises SiteError."""

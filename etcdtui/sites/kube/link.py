@@ -193,6 +193,8 @@ class Link:
             try:
                 return self.api.get(path)
             except ApiError as error:
+                if error.status not in (403, 404):
+                    self._again()
                 if error.status != 404:
                     notes.append(f"may not {right}" if error.status == 403 else f"{right}: {error.message}")
                 return None
@@ -217,8 +219,13 @@ class Link:
         try:
             path = self.budgets_path
         except ApiError:
+            self._again()
             return None
         return read("list poddisruptionbudgets", path)
+
+    def _again(self) -> None:
+        """What was not answered is unknown, and asked for once more by the next look."""
+        self._slow_at = float("-inf")
 
 
 def _with_config(etcd: EtcdSet, config: dict[str, str]) -> EtcdSet:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from etcdtui.model.cluster import Node, RunState
 from etcdtui.model.text import plural
 from etcdtui.sites.kube.container import POD, line_of
-from etcdtui.sites.kube.sets import EtcdSet, PodState, hindrance, pod_state, run_of
+from etcdtui.sites.kube.pods import PodState, hindrance, pod_state, run_of
+from etcdtui.sites.kube.sets import EtcdSet
 
 Json = Mapping[str, Any]
 

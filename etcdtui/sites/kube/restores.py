@@ -12,7 +12,7 @@ from etcdtui.model.severity import Severity
 from etcdtui.model.text import clean, si_bytes
 from etcdtui.sites.kube.helper_pod import SCRATCH
 from etcdtui.sites.kube.helpers import LONG, SHORT, Helper
-from etcdtui.sites.kube.shelves import OTHER, KubeShelves
+from etcdtui.sites.kube.shelves import OTHER, SYNCED, KubeShelves
 from etcdtui.sites.local.spec import initial_cluster_flag
 
 FILE = f"{SCRATCH}/snapshot.db"
@@ -27,8 +27,9 @@ rm -rf -- "$2"
 """
 _INSTALL = f"""
 set -e; data=$1 part=$2
+{SYNCED}
 printf %s "$3" >"$part/member/{TOKEN}"
-sync
+synced "$part"
 if [ -d "$data" ]; then
     chown "$(stat -c %u:%g "$part")" "$data" 2>/dev/null || :
     if [ -d "$data/member" ]; then exit {OTHER}; fi
@@ -36,7 +37,7 @@ if [ -d "$data" ]; then
 else
     mv -- "$part" "$data"
 fi
-sync
+synced "$data"
 """
 
 

@@ -78,13 +78,15 @@ class KubeScripts(KubeGrowth):
 
         Raises:
             NodeError: the pod is there or wanted, or a claim does not go.
+            SiteError: the claims cannot be listed, so that nobody knows what it has left.
         """
         link = self.link()
         ordinal, etcd = self.ordinal_of(node), link.read_set()
         if ordinal < etcd.size or node in link.pods():
             raise NodeError(f"{node}: its data is in use: the StatefulSet has that pod")
         link.touch()
-        self.look()
+        if self.look().claims is None:
+            raise SiteError(f"{node}: its claims cannot be listed", "ask for that right, or try again")
         claims = self._left_by(node)
         for claim in claims:
             try:
@@ -100,8 +102,8 @@ class KubeScripts(KubeGrowth):
         link = self.link()
         while True:
             link.touch()
-            there = self.look().claims or {}
-            left = [claim for claim in claims if claim in there]
+            there = self.look().claims
+            left = [claim for claim in claims if there is None or claim in there]
             if not left:
                 return
             if time.monotonic() > deadline:

@@ -13,6 +13,11 @@ NOTE = "as-it-started"
 OTHER, NOTHING = 21, 22
 """Exit codes: other data lies there; nothing lies there."""
 _STATE = "initial-cluster-state"
+SYNCED = """
+# What was moved in a directory is on the disk then: of its own file system alone, where `sync` knows that.
+# All the others of a machine may have much to write, or hang.
+synced() { sync -f -- "$1" 2>/dev/null || sync; }
+"""
 _FENCE = """
 # An empty node must found no cluster of its own: etcd does not start on a file of that name.
 fence() { mkdir -p -- "$1" && chmod 700 -- "$1" && [ -d "$1/member" ] || : >"$1/member"; }
@@ -25,15 +30,16 @@ if [ -e "$shelf/{NOTE}" ]; then echo noted; fi
 """
 _ASIDE = f"""
 set -e; data=$1 shelf=$2
-{_FENCE}
+{_FENCE}{SYNCED}
 if [ -d "$data/member" ]; then mv -- "$data/member" "$shelf/member"; fi
 if [ "$3" = fence ]; then fence "$data"; fi
-sync
+synced "$shelf"
 if [ ! -d "$shelf/member" ]; then exit {NOTHING}; fi
 """
 _ON_SHELF = f'[ -e "$1/{NOTE}" ] || exit {NOTHING}; cat -- "$1/{NOTE}"'
 _BACK = f"""
 set -e; data=$1 shelf=$2
+{SYNCED}
 if [ -d "$shelf/member" ]; then
     if [ -d "$data/member" ]; then exit {OTHER}; fi
     if [ ! -d "$data" ]; then
@@ -42,7 +48,7 @@ if [ -d "$shelf/member" ]; then
     rm -f -- "$data/member"; mv -- "$shelf/member" "$data/member"
 elif [ -f "$data/member" ]; then rm -f -- "$data/member"
 fi
-sync
+synced "$shelf"
 """
 _CLEAR = f'rm -f -- "$1/{NOTE}"; rmdir -- "$1" 2>/dev/null || :'
 

@@ -20,7 +20,8 @@ from etcdtui.sites.kube.container import command_of
 from etcdtui.sites.kube.execute import by_etcdctl
 from etcdtui.sites.kube.link import Link
 from etcdtui.sites.kube.picture import Picture
-from etcdtui.sites.kube.sets import EtcdSet, etcd_container, pod_state, read_set
+from etcdtui.sites.kube.pods import pod_state
+from etcdtui.sites.kube.sets import EtcdSet, etcd_container, read_set
 from etcdtui.sites.kube.site import KubeReading
 
 WHY = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -66,13 +67,17 @@ def _explained(
     changes = name not in READ_CALLS
 
     def made(*args: Any, **kwargs: Any) -> Any:
+        began = time.monotonic()
         try:
             return call(*args, **kwargs)
         except (DeadlineExceeded, Unreachable) as error:
             if changes:
                 # It may have been carried out: whoever sent it looks, and goes by these very errors.
                 raise
-            lost = forward.trouble if forward.lost and not isinstance(error, DeadlineExceeded) else ""
+            lost = ""
+            if not isinstance(error, DeadlineExceeded):
+                # The next connection may stand by now, and speaks for itself alone.
+                lost = forward.trouble if forward.lost else forward.broke_since(began)
             lost = lost or way_trouble()
             raise _why(error, forward.trouble, lost) from None
 

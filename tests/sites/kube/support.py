@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import secrets
 import select
 import struct
 import subprocess
@@ -15,22 +16,33 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from etcdtui.errors import GuardRefused
 from etcdtui.model.bootstrap import KubeBootstrap
 from etcdtui.model.cluster import ClusterSnapshot, EndpointRow
 from etcdtui.ops.audit import AuditLog
-from etcdtui.ops.plan import Outcome
+from etcdtui.ops.guards import may_pass
+from etcdtui.ops.plan import Outcome, Plan
+from etcdtui.ops.runner import PATIENCE, PAUSE
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.site import KubeSite
 from tests.cli.command import Cli
 from tests.runtime.watch import Watch, settled
-from tests.support.kube import CHECKOUT, Place
+from tests.support.kube import CHECKOUT, Place, wait_until
+
+READING = 4.0
+"""Seconds of a reading in these tests: the pods of several of them start on the same two cores."""
+SHORT = 4.0
+"""Seconds for which what will not come is waited for once more."""
+PATIENT = 400.0
+"""Seconds for a command that waits for pods to go: a busy kubelet takes a minute, or two."""
 
 
 def where(place: Place, **more: Any) -> Where:
@@ -53,6 +65,35 @@ def names(place: Place) -> list[str]:
     return sorted(m["name"] for m in place.members())
 
 
+def prepared(session: Session, action: str, name: str = "", **options: Any) -> Plan:
+    """The plan of an action that must be possible, as the command makes it: a member may be silent for a
+    moment, or there is an election, and what then stands against it is looked at again."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        shot = session.fresh(5)
+        row = shot.find(name) if name else None
+        assert row is not None or not name, f"there is no {name}"
+        try:
+            return session.prepare(action, row, options)
+        except GuardRefused:
+            if not may_pass(shot) or time.monotonic() >= deadline:
+                raise
+        time.sleep(PAUSE)
+
+
+def hurried(plan: Plan) -> Plan:
+    """The plan for what will not come, once it was told why: it waits no longer than to tell so again."""
+    steps = [replace(step, verify_timeout=min(step.verify_timeout, SHORT)) for step in plan.steps]
+    return replace(plan, steps=tuple(steps))
+
+
+def leader_of(session: Session) -> str:
+    """Who led when the session last looked."""
+    row = session.snapshot().leader_row
+    assert row is not None
+    return row.name
+
+
 class Console:
     """A session and what it showed."""
 
@@ -62,7 +103,7 @@ class Console:
         self.since = 0.0
         session.subscribe(self.watch)
 
-    def until(self, wanted: Callable[[ClusterSnapshot], bool], timeout: float = 30) -> ClusterSnapshot:
+    def until(self, wanted: Callable[[ClusterSnapshot], bool], timeout: float = 120) -> ClusterSnapshot:
         return self.watch.until(wanted, timeout, self.since)[1]
 
     def from_now(self) -> None:
@@ -77,10 +118,13 @@ class Console:
         assert row is not None
         return row
 
+    def prepare(self, action: str, name: str = "", **options: Any) -> Plan:
+        """See `prepared`."""
+        return prepared(self.session, action, name, **options)
+
     def do(self, action: str, name: str = "", **options: Any) -> str:
         """Carry an action out; its last message. It must succeed."""
-        plan = self.session.prepare(action, self.row(name) if name else None, options)
-        result = self.session.execute(plan)
+        result = self.session.execute(self.prepare(action, name, **options))
         assert result.outcome is Outcome.DONE, result.message
         return result.message
 
@@ -94,7 +138,7 @@ def console_on(place: Place, root: Path, **more: Any) -> Iterator[Console]:
         KubeSite("test", where(place, **more)),
         profile="test",
         refresh=0.5,
-        timeout=2.0,
+        timeout=READING,
         audit=AuditLog(root / "audit.jsonl"),
         store=PlanStore(root / "plans"),
     )
@@ -108,7 +152,7 @@ def console_on(place: Place, root: Path, **more: Any) -> Iterator[Console]:
 
 def cli_on(place: Place, root: Path, boot: KubeBootstrap) -> Cli:
     """The command with a profile ``new`` that says what its cluster is to be."""
-    cli = Cli(root)
+    cli = Cli(root, timeout=PATIENT)
     said = {
         "image": boot.image,
         "members": boot.members,
@@ -147,7 +191,7 @@ def on_a_terminal(cli: Cli, *words: str) -> Iterator[int]:
         yield master
         os.write(master, b"q")
         read_until(master, b"\x1b[?1049l")
-        assert console.wait(10) == 0
+        assert console.wait(30) == 0
     finally:
         console.kill()
         console.wait(10)
@@ -155,7 +199,7 @@ def on_a_terminal(cli: Cli, *words: str) -> Iterator[int]:
         os.close(master)
 
 
-def read_until(master: int, wanted: bytes, timeout: float = 40) -> None:
+def read_until(master: int, wanted: bytes, timeout: float = 60) -> None:
     """Until the console has written that."""
     got, deadline = b"", time.monotonic() + timeout
     while wanted not in got:
@@ -165,14 +209,16 @@ def read_until(master: int, wanted: bytes, timeout: float = 40) -> None:
 
 
 def as_somebody(place: Place, file: Path, rules: Sequence[Mapping[str, object]]) -> Path:
-    """A kubeconfig that impersonates a user with these rights in the namespace."""
+    """A kubeconfig that impersonates a user with these rights in the namespace, which hold by now."""
+    # Not of digits and an `e` alone: to some that is a number.
+    mark = f"mark-{secrets.token_hex(4)}"
     place.apply(
         [
             {
                 "apiVersion": "rbac.authorization.k8s.io/v1",
                 "kind": "Role",
                 "metadata": {"name": "few", "namespace": place.name},
-                "rules": list(rules),
+                "rules": [*rules, {"apiGroups": [MARKS], "resources": [mark], "verbs": ["get"]}],
             },
             {
                 "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -183,11 +229,28 @@ def as_somebody(place: Place, file: Path, rules: Sequence[Mapping[str, object]])
             },
         ]
     )
+    wait_until(lambda: _may_get(place, mark), "the API server goes by these rights", 30)
     config = json.loads(place.kube.run("config", "view", "--minify", "--flatten", "-o", "json"))
     config["users"][0]["user"]["as"] = "jane"
     file.write_text(yaml.safe_dump(config))
     file.chmod(0o600)
     return file
+
+
+MARKS = "marks.etcdtui"
+"""API group of what is nowhere: a right on it shows that the rules beside it are in force."""
+
+
+def _may_get(place: Place, mark: str) -> bool:
+    """Whether the API server, which learns of roles a moment after they were written, knows that one."""
+    attributes = {"namespace": place.name, "verb": "get", "group": MARKS, "resource": mark}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": "jane", "resourceAttributes": attributes},
+    }
+    said = json.loads(place.kube.run("create", "-f", "-", "-o", "json", stdin=json.dumps(review)))
+    return bool(said["status"].get("allowed"))
 
 
 def token_of(place: Place, account: str) -> str:

@@ -94,6 +94,21 @@ def test_mistakes_name_the_file_and_the_way_out(tmp_path: Path) -> None:
     assert str(tmp_path / "list") in refusal(tmp_path, tmp_path / "list")
 
 
+def test_a_key_does_not_end_with_another_console_that_has_the_same(tmp_path: Path) -> None:
+    user = {"client-certificate-data": _base64("CERT"), "client-key-data": _base64("KEY")}
+    file = kubeconfig(tmp_path / "c", "c", user)
+    found = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        found.append(opened(tmp_path / name, file).configuration.key_file)
+    assert [Path(path).parent for path in found] == [tmp_path / "one" / "keys", tmp_path / "other" / "keys"]
+    assert {Path(path).read_text() for path in found} == {"KEY"}
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def test_impersonation_becomes_headers(tmp_path: Path) -> None:
     user = {"token": "t", "as": "jane", "as-groups": ["ops", "dev"], "as-user-extra": {"why": ["drill"]}}
     headers = opened(tmp_path, kubeconfig(tmp_path / "c", "c", user)).headers()

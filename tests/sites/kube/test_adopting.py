@@ -8,17 +8,17 @@ import pytest
 import yaml
 
 from tests.cli.command import Cli
-from tests.sites.kube.support import on_a_terminal, read_until
+from tests.sites.kube.support import PATIENT, on_a_terminal, read_until
 from tests.support.kube import Place
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
 
 
 def test_the_profile_opens_without_what_the_command_line_said(three: Place, tmp_path: Path) -> None:
-    cli = Cli(tmp_path)
+    cli = Cli(tmp_path, timeout=PATIENT)
     file = cli.config("# mine\nprofiles:\n  old: {kind: endpoints, endpoints: ['127.0.0.1:1']}\n")
     env = {"KUBECONFIG": three.kube.kubeconfig} if three.kube.kubeconfig else {}
-    where = ("--context", three.kube.context, "-n", three.name)
+    where = ("--context", three.kube.context, "-n", three.name, "--timeout", "10s")
     shown = cli("adopt", "shop", *where, "--dry-run", **env)
     assert shown.returncode == 0 and "shop" not in file.read_text(), shown.stderr
     done = cli("adopt", "shop", *where, **env)

@@ -17,12 +17,12 @@ from etcdtui.ops.keeping import KEEP
 from etcdtui.ops.plan import Outcome, Plan
 from etcdtui.ops.runner import Progress
 from etcdtui.runtime.session import Session
-from tests.sites.kube.support import cli_on, specs
+from tests.sites.kube.support import cli_on, prepared, specs
 from tests.sites.kube.test_founding import place_policy, plan_for, session_on
 from tests.support.consoles import bring_up, cut_off
 from tests.support.kube import Place
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
 
 
 def kept(place: Place) -> int:
@@ -57,14 +57,14 @@ def test_it_follows_one_voter_more_and_one_of_somebody_else_is_left_alone(
     with session_on(place, tmp_path, plan_for(place, Tls.NONE)) as session:
         assert bring_up(session).outcome is Outcome.DONE
         assert kept(place) == 2
-        plan = session.prepare("scale", None, {"voters": 4})
+        plan = prepared(session, "scale", voters=4)
         assert Plan.from_json(plan.to_json()) == plan and said_by(plan) == [3]
         assert any("say `members: 4` in its `bootstrap`" in text for text in plan.consequences)
         carried_out(session, plan, place)
         assert kept(place) == quorum_of(4)
         # Somebody has set it by hand, and it is set right again without a node coming or going.
         place.run("patch", "pdb", "etcd", "--type=merge", "-p", '{"spec": {"minAvailable": 1}}')
-        plan = session.prepare("scale", None, {"voters": 4})
+        plan = prepared(session, "scale", voters=4)
         assert [step.verb for step in plan.steps] == [KEEP]
         carried_out(session, plan, place)
         # The profile still says three: that is no way to go back to three.
@@ -72,7 +72,7 @@ def test_it_follows_one_voter_more_and_one_of_somebody_else_is_left_alone(
             bring_up(session)
         # One that bears another's name: the review tells what to do, and that does it.
         place.run("label", "pdb", "etcd", "app.kubernetes.io/managed-by=Helm", "--overwrite")
-        plan = session.prepare("scale", None, {"voters": 3})
+        plan = prepared(session, "scale", voters=3)
         assert said_by(plan) == []
         (remark,) = [text for text in plan.consequences if "PodDisruptionBudget" in text]
         assert "would keep 3 of 3 pods, and it is not etcdtui's" in remark
@@ -87,7 +87,7 @@ def test_from_three_to_five_and_back_cut_off_undone_and_finished(place: Place, t
     boot = plan_for(place, Tls.NONE)
     with session_on(place, tmp_path, boot) as session:
         assert bring_up(session).outcome is Outcome.DONE
-        grow = session.prepare("scale", None, {"voters": 5})
+        grow = prepared(session, "scale", voters=5)
         assert said_by(grow) == [3, 4, 3]
         # The second one comes already: undone, it is as it was.
         second = [i for i, step in enumerate(grow.steps) if step.verb == "member.add"][1]
@@ -98,7 +98,7 @@ def test_from_three_to_five_and_back_cut_off_undone_and_finished(place: Place, t
         (left,) = session.unfinished()
         carried_out(session, session.settle(left.id, "undo"), place)
         assert kept(place) == 2 and len(session.fresh(5).voters) == 3
-        grow = session.prepare("scale", None, {"voters": 5, "discard": True})
+        grow = prepared(session, "scale", voters=5, discard=True)
         cut_off(session, grow, 2)
         (left,) = session.unfinished()
         carried_out(session, session.settle(left.id, "finish"), place)
@@ -107,7 +107,7 @@ def test_from_three_to_five_and_back_cut_off_undone_and_finished(place: Place, t
     with session_on(place, tmp_path, replace(boot, members=5)) as session:
         again = bring_up(session)
         assert again.outcome is Outcome.DONE, again.message
-        shrink = session.prepare("scale", None, {"voters": 3})
+        shrink = prepared(session, "scale", voters=3)
         assert said_by(shrink) == [4, 3, 2]
         carried_out(session, shrink, place)
         assert kept(place) == 2

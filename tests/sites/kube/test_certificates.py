@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from etcdtui.model.cluster import State
+from etcdtui.model.cluster import ClusterSnapshot, State
 from tests.sites.kube.support import as_somebody, console_on, documented_rules
 from tests.support.kube import Kube, Place
 from tests.support.pki import make_pki
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(180)]
+BAD = "is for another name"
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
 
 
 def test_the_pods_own_name_is_checked_in_tls_with_a_certificate_of_a_secret(
@@ -30,15 +32,20 @@ def test_the_pods_own_name_is_checked_in_tls_with_a_certificate_of_a_secret(
     place.config_files(2, tls=True)
     place.wait_ready(2)
     with console_on(place, tmp_path, secret="etcd-tls") as console:
-        shot = console.until(lambda s: len(s.rows) == 2 and all(r.reading.read_at for r in s.rows))
-        rows = {row.endpoint.split("//")[1].split(".")[0]: row for row in shot.rows}
-        assert rows["etcd-0"].reading.answered and rows["etcd-0"].endpoint.startswith("https://")
-        assert "is for another name" in rows["etcd-1"].reading.reason
+
+        def told(shot: ClusterSnapshot) -> bool:
+            rows = {row.endpoint.split("//")[1].split(".")[0]: row for row in shot.rows}
+            first, other = rows.get("etcd-0"), rows.get("etcd-1")
+            return bool(first and first.reading.answered and other and BAD in other.reading.reason)
+
+        shot = console.until(told)
+        assert len(shot.rows) == 2 and all(row.endpoint.startswith("https://") for row in shot.rows)
     # Who may not read the Secret is told so, and sees the pods.
     file = as_somebody(place, tmp_path / "kubeconfig", documented_rules()[0])
     with console_on(place, tmp_path, secret="etcd-tls", kubeconfig=file) as console:
-        shot = console.until(lambda s: len(s.rows) == 2 and all(r.reading.reason for r in s.rows))
+        wanted = 'secrets "etcd-tls"'
+        shot = console.until(lambda s: len(s.rows) == 2 and all(wanted in r.reading.reason for r in s.rows))
         assert "may not get secrets" in shot.site_note and [n.brief for n in shot.nodes] == ["ready"] * 2
-        assert all(r.state is State.UNKNOWN and 'secrets "etcd-tls"' in r.reading.reason for r in shot.rows)
+        assert all(row.state is State.UNKNOWN for row in shot.rows)
         examined = console.session.site.examine(True)  # type: ignore[attr-defined]
         assert any("may not get secrets etcd-tls" in finding.message for finding in examined)

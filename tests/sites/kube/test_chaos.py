@@ -12,7 +12,12 @@ from tests.chaos.operations import OPERATIONS
 from tests.chaos.trial import Fault, Point, attempt
 from tests.support.kube import Kube
 
-pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.kube,
+    pytest.mark.long,
+    pytest.mark.timeout(400),
+    pytest.mark.usefixtures("in_the_lab"),
+]
 
 SEED = 5
 SELECTED = (
@@ -26,8 +31,6 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 @pytest.mark.parametrize(("name", "point"), SELECTED, ids=lambda value: str(value))
 def test_nothing_is_lost(kube: Kube, tmp_path: Path, name: str, point: Point) -> None:
-    if not kube.lab:
-        pytest.skip("kills etcd on the lab's own machine")
     random = Random(f"{SEED} {name}")
     outcome = attempt(tmp_path, BY_NAME[name], 3, "3.5", point, random, KubeStaging(kube))
     assert outcome.hit, "the plan ended before the fault came"

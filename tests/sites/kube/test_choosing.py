@@ -16,13 +16,17 @@ from tests.sites.kube.support import on_a_terminal, read_until
 from tests.support.kube import Kube, Place, wait_until
 from tests.support.pki import make_pki
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
 
 CLIENT, PEER = 22379, 22380
+CERTS = "/etc/kubernetes/pki/etcd"
 
 
 def static_etcd(host: str, pki: Path, image: str) -> dict[str, object]:
-    """A static pod as kubeadm writes it, on other ports: the lab's host is that of the tests."""
+    """A static pod as kubeadm writes it, on other ports: the lab's host is that of the tests.
+
+    It is ready once its etcd is healthy; kubeadm's own probes tell that later.
+    """
     own = f"https://{host}"
     flags = {
         "name": "kubelab",
@@ -33,10 +37,13 @@ def static_etcd(host: str, pki: Path, image: str) -> dict[str, object]:
         "initial-advertise-peer-urls": f"http://127.0.0.1:{PEER}",
         "initial-cluster": f"kubelab=http://127.0.0.1:{PEER}",
         "client-cert-auth": "true",
-        "cert-file": "/etc/kubernetes/pki/etcd/server.crt",
-        "key-file": "/etc/kubernetes/pki/etcd/server.key",
-        "trusted-ca-file": "/etc/kubernetes/pki/etcd/ca.crt",
+        "cert-file": f"{CERTS}/server.crt",
+        "key-file": f"{CERTS}/server.key",
+        "trusted-ca-file": f"{CERTS}/ca.crt",
     }
+    files = {"cacert": "ca.crt", "cert": "server.crt", "key": "server.key"}
+    way_in = [f"--{flag}={CERTS}/{file}" for flag, file in files.items()]
+    healthy = ["etcdctl", f"--endpoints=https://127.0.0.1:{CLIENT}", *way_in, "endpoint", "health"]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -54,8 +61,13 @@ def static_etcd(host: str, pki: Path, image: str) -> dict[str, object]:
                     "image": image,
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["etcd", *(f"--{name}={value}" for name, value in flags.items())],
+                    "readinessProbe": {
+                        "exec": {"command": healthy},
+                        "periodSeconds": 1,
+                        "timeoutSeconds": 10,
+                    },
                     "volumeMounts": [
-                        {"name": "certs", "mountPath": "/etc/kubernetes/pki/etcd"},
+                        {"name": "certs", "mountPath": CERTS},
                         {"name": "data", "mountPath": "/var/lib/etcd"},
                     ],
                 }
@@ -87,7 +99,10 @@ def static_pod(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     ):
         (pki / name).write_bytes(source.read_bytes())
     file = lab.static_pods / "etcd.yaml"
-    file.write_text(json.dumps(static_etcd(lab.node_ip, pki, "localhost/etcd:v3.5.1")))
+    # The kubelet looks at once, and should not find the half of it.
+    part = file.with_name(".etcd.yaml")
+    part.write_text(json.dumps(static_etcd(lab.node_ip, pki, "localhost/etcd:v3.5.1")))
+    part.rename(file)
     name = f"etcd-{lab.node}"
 
     def ready() -> bool:
@@ -96,7 +111,7 @@ def static_pod(kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         return any(s[0].get("ready") for s in states)
 
     try:
-        wait_until(ready, "the static pod runs", 60, 0.3)
+        wait_until(ready, "the static pod runs and is healthy", 120, 0.3)
         yield name
     finally:
         file.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,16 +27,14 @@ def evict(place: Place, pod: str) -> None:
     place.run("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
 
 
-def settled(
-    console: Console, action: str, after: str, act: Callable[[], None], **options: object
-) -> list[str]:
+def settled(console: Console, action: str, after: str, act: Callable[[], None], **options: Any) -> list[str]:
     """Carry an action out, and finish it as often as it was stopped; what each run said.
 
     Args:
         after: the verb of a step; once the first one of these is done,
         act: is done.
     """
-    plan = console.session.prepare(action, None, options)
+    plan = console.prepare(action, **options)
     index = [step.verb for step in plan.steps].index(after)
 
     def watch(report: Progress) -> None:

@@ -18,11 +18,11 @@ from etcdtui.ops.plan import Outcome
 from etcdtui.ops.store import PlanStore
 from etcdtui.runtime.session import Session
 from etcdtui.sites.build import open_site
-from tests.sites.kube.support import cli_on, specs
+from tests.sites.kube.support import READING, cli_on, specs
 from tests.support.consoles import bring_up
 from tests.support.kube import PUBLIC_IMAGE, Place, wait_until
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(500)]
 
 
 def plan_for(place: Place, tls: Tls = Tls.MADE, image: str = "") -> KubeBootstrap:
@@ -56,7 +56,7 @@ def session_on(
         open_site(profile),
         profile=name,
         refresh=0.5,
-        timeout=2.0,
+        timeout=READING,
         audit=AuditLog(root / "audit.jsonl"),
         store=PlanStore(root / "plans"),
     )
@@ -67,10 +67,8 @@ def session_on(
         session.close()
 
 
-def test_brought_up_however_often_it_is_cut_off(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+@pytest.mark.usefixtures("data_home")
+def test_brought_up_however_often_it_is_cut_off(place: Place, tmp_path: Path) -> None:
     plan = plan_for(place)
     with session_on(place, tmp_path, plan) as session:
         steps = len(session.prepare("bootstrap").steps)
@@ -107,11 +105,9 @@ def objects(place: Place) -> list[str]:
     )
 
 
-def test_undone_by_the_next_console_wherever_it_stopped(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("data_home")
+def test_undone_by_the_next_console_wherever_it_stopped(place: Place, tmp_path: Path) -> None:
     """What the bring-up has made is deleted; a Service that was there before stays, and so do the claims."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     plan = plan_for(place)
     port = {"name": "client", "port": 2379, "targetPort": "client", "protocol": "TCP"}
     labels = {"app.kubernetes.io/name": "etcd", "app.kubernetes.io/instance": "etcd"}
@@ -166,7 +162,7 @@ def test_from_the_command_line(place: Place, tmp_path: Path) -> None:
     done = cli("bootstrap", "new", "--yes")
     print(f"healthy and settled after {time.monotonic() - began:.1f} s")
     assert done.returncode == 0, done.stderr
-    assert cli("status", "new").returncode == 0
+    assert cli("status", "new", "--timeout", "10s").returncode == 0
     # What git would apply is what stands there already.
     rendered = cli("render", "new", "--founded").stdout.replace("policy/v1", place_policy(place))
     before = specs(place)
@@ -185,7 +181,7 @@ def test_from_the_command_line(place: Place, tmp_path: Path) -> None:
     assert "3 claims of an earlier cluster" in done.stderr
     done = cli("destroy", "new", "--data", "delete", "--yes", "--override", "new")
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: place.get("pvc")["items"] == [], "claims gone", 30)
+    wait_until(lambda: place.get("pvc")["items"] == [], "claims gone", 60)
 
 
 def place_policy(place: Place) -> str:

@@ -15,7 +15,12 @@ from tests.labs.kube.procs import Processes
 from tests.sites.kube.support import console_on
 from tests.support.kube import Place
 
-pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.kube,
+    pytest.mark.long,
+    pytest.mark.timeout(400),
+    pytest.mark.usefixtures("in_the_lab"),
+]
 
 FULL = "no space left on device"
 
@@ -40,8 +45,6 @@ def no_room(place: Place, pod: str) -> Iterator[None]:
 
 def test_a_full_claim_is_told_in_etcds_words_and_the_member_comes_back(place: Place, tmp_path: Path) -> None:
     """One member: a further one that finds no data would end for having been bootstrapped already."""
-    if not place.kube.lab:
-        pytest.skip("mounts on the lab's own machine")
     place.config_files(1)
     place.wait_ready(1)
     with console_on(place, tmp_path) as console:

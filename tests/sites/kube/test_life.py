@@ -11,11 +11,17 @@ import yaml
 from etcdtui.model.cluster import ClusterSnapshot, RunState
 from etcdtui.ops.plan import Outcome
 from etcdtui.runtime.session import Session
+from tests.sites.kube.support import prepared
 from tests.sites.kube.test_founding import objects, plan_for, session_on
 from tests.support.consoles import bring_up
 from tests.support.kube import Place, wait_until
 
-pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.kube,
+    pytest.mark.long,
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("in_the_lab", "data_home"),
+]
 
 HELPER = "localhost/busybox:latest"
 
@@ -28,8 +34,7 @@ class Life:
 
     def do(self, action: str, node: str = "", **options: Any) -> str:
         """Carry an action out, the cluster's name typed; its last message."""
-        row = self.session.fresh(5).find(node) if node else None
-        result = self.session.execute(self.session.prepare(action, row, options), override="new")
+        result = self.session.execute(prepared(self.session, action, node, **options), override="new")
         assert result.outcome is Outcome.DONE, result.message
         return result.message
 
@@ -56,13 +61,8 @@ class Life:
         return {each.value for each in found if each is not None}
 
 
-def test_scaled_a_pod_and_its_claim_lost_restored_and_torn_down(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scaled_a_pod_and_its_claim_lost_restored_and_torn_down(place: Place, tmp_path: Path) -> None:
     """With certificates of its own, and an image without a shell."""
-    if not place.kube.lab:
-        pytest.skip("names images of the lab")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     with session_on(place, tmp_path, plan_for(place), helper_image=HELPER) as session:
         life = Life(session)
         assert bring_up(session).outcome is Outcome.DONE

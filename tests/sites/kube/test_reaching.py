@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
 import yaml
 
-from etcdtui.errors import EtcdtuiError, SiteError
+from etcdtui.errors import EtcdError, EtcdtuiError, SiteError
 from etcdtui.model.cluster import State
 from etcdtui.model.logline import stamp_of
 from etcdtui.sites.kube.site import KubeSite
@@ -25,7 +25,12 @@ from tests.sites.kube.support import as_somebody, console_on, documented_rules, 
 from tests.support.kube import Place, wait_until
 from tests.support.proxy import PASSWORD, USER, proxied
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(180)]
+MANY = 5000
+"""Lines that hold the whole log of a pod of these tests."""
+FAR = 600.0
+"""Seconds between two looks, longer than any test waits."""
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
 
 
 def test_pods_members_and_claims_are_what_kubectl_says(three: Place, tmp_path: Path) -> None:
@@ -40,7 +45,9 @@ def test_pods_members_and_claims_are_what_kubectl_says(three: Place, tmp_path: P
             facts = dict(row.node.facts)
             assert facts["claim"] == f"data-{row.name} 1Gi"
             assert facts["Kubernetes node"] == pods[row.name]["spec"]["nodeName"]
-        assert shot.site_note == f"{three.name}/etcd 3/3 ready, PDB allows 1"
+        # Controllers write that down some time after the pods are ready.
+        note = f"{three.name}/etcd 3/3 ready, PDB allows 1"
+        console.until(lambda s: s.site_note == note)
         report = console.session.check_health()
         assert [f.message for f in report.findings if f.check == "drift"] == [
             "replicas, pods, claims and members agree"
@@ -115,12 +122,12 @@ def test_in_a_pod_its_service_account_counts(three: Place, tmp_path: Path) -> No
         "KUBERNETES_SERVICE_HOST": server.hostname or "",
         "KUBERNETES_SERVICE_PORT": str(server.port or 443),
     }
-    command = [sys.executable, "-m", "etcdtui", "status", "here", "-o", "json"]
+    command = [sys.executable, "-m", "etcdtui", "status", "here", "-o", "json", "--timeout", "10s"]
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", IN_A_POD, "sh", str(account), *command],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env=cli.environ(**service),
         check=False,
     )
@@ -133,30 +140,34 @@ def test_url_that_names_no_pod_is_refused_in_words(three: Place) -> None:
         site.dial("http://localhost:2379")
 
 
-def test_a_pods_death_shows_within_a_second_and_the_next_one_answers_by_itself(
-    three: Place, tmp_path: Path
-) -> None:
+def test_a_pods_death_shows_at_once_and_the_next_one_answers_by_itself(three: Place, tmp_path: Path) -> None:
     with console_on(three, tmp_path) as console:
         before = {r.name: r.node.run for r in console.ready(3).rows if r.node}
-        threading.Thread(
-            target=three.run, args=("delete", "pod", "etcd-2", "--grace-period=0", "--force"), daemon=True
-        ).start()
-        wait_until(lambda: "etcd-2" not in three.ready(), "kubectl sees it go", 20, 0.02)
-        gone = time.monotonic()
+        uid = three.pods()["etcd-2"]["metadata"]["uid"]
+
+        def gone() -> bool:
+            pod = three.pods().get("etcd-2")
+            return pod is None or bool(pod["metadata"]["uid"] != uid)
+
+        def renewed() -> bool:
+            row = console.session.snapshot().find("etcd-2")
+            return row is not None and row.node is not None and row.node.run != before["etcd-2"]
 
         def seen() -> bool:
             row = console.session.snapshot().find("etcd-2")
-            renewed = row is not None and row.node is not None and row.node.run != before["etcd-2"]
-            return row is None or not row.reading.answered or renewed
+            return row is None or not row.reading.answered or renewed()
 
-        wait_until(seen, "the console sees it go", 10, 0.01)
-        assert time.monotonic() - gone < 1.0
+        # Whatever is seen now is told by the watch or by a connection: the next look is far off.
+        console.session.refresh = FAR
+        three.run("delete", "pod", "etcd-2", "--grace-period=0", "--force", "--wait=false")
+        wait_until(gone, "kubectl sees it go", 20, 0.02)
+        wait_until(seen, "the console sees it go", 20, 0.01)
+        console.session.refresh = 0.5
         three.wait_ready(3)
         console.from_now()
-        shot = console.ready(3)
-        row = shot.find("etcd-2")
-        assert row is not None and row.node is not None and row.node.run != before["etcd-2"]
-        wait_until(lambda: any("etcd-2: Started" in t for t in console.told()), "Kubernetes' own events")
+        console.ready(3)
+        assert renewed()
+        wait_until(lambda: any("etcd-2: Started" in t for t in console.told()), "Kubernetes' own events", 60)
 
 
 def test_the_set_is_found_when_it_is_the_only_one(three: Place) -> None:
@@ -193,9 +204,10 @@ def _refused(place: Place, **more: str) -> str:
 
 def test_log_tail_follow_and_the_run_before(three: Place) -> None:
     with site_on(three) as site:
-        assert any("etcd-version" in line for line in site.log_tail("etcd-0", 500))
-        assert site.log_previous("etcd-0", 10) == ()
-        stamps = [stamp_of(line) for line in site.log_tail("etcd-0", 500)]
+        assert any("etcd-version" in line for line in site.log_tail("etcd-0", MANY))
+        (etcd,) = three.pods()["etcd-0"]["status"]["containerStatuses"]
+        assert bool(site.log_previous("etcd-0", 10)) == bool(etcd["restartCount"])
+        stamps = [stamp_of(line) for line in site.log_tail("etcd-0", MANY)]
         assert stamp_of(site.log_from("etcd-0", stamps[0], 3)[0]) == stamps[0]
         assert len(site.log_from("etcd-0", stamps[0], 3)) == 3
         assert site.log_from("etcd-0", "2999-01-01 00:00:00", 3) == ()
@@ -206,8 +218,9 @@ def test_log_tail_follow_and_the_run_before(three: Place) -> None:
         follower.start()
         endpoint = site.dial(site.seeds()[0])
         # A compaction is logged; the follower is given some, for it may begin later than the first.
-        for _ in range(50):
-            endpoint.compact(endpoint.put(b"k", b"v", 5), 5)
+        for _ in range(150):
+            with contextlib.suppress(EtcdError):
+                endpoint.compact(endpoint.put(b"k", b"v", 5), 5)
             follower.join(0.2)
             if not follower.is_alive():
                 break
@@ -234,13 +247,12 @@ def test_missing_rights_are_named_and_the_rest_goes_on(three: Place, tmp_path: P
             site.restart_node("etcd-1")
         # A plan that would lack a right in its middle is not begun.
         for action, row, lacking in (
-            ("scale", None, r"may not patch statefulsets .*; may not patch configmaps .*a file each"),
+            ("scale", "", r"may not patch statefulsets .*; may not patch configmaps .*a file each"),
             ("restart-node", "etcd-1", "may not delete pods .*restart and kill nodes"),
             ("stop-node", "etcd-2", "may not patch statefulsets"),
         ):
             with pytest.raises(EtcdtuiError, match=lacking):
-                options = {} if row else {"voters": 5}
-                console.session.prepare(action, console.row(row) if row else None, options)
+                console.prepare(action, row, **({} if row else {"voters": 5}))
     cli = Cli(tmp_path / "home", {"KUBECONFIG": str(file)})
     done = cli("doctor", "--context", three.kube.context, "-n", three.name)
     assert done.returncode == 0, done.stderr
@@ -264,7 +276,7 @@ def test_without_port_forward_the_reason_is_the_right_that_is_missing(three: Pla
     file = as_somebody(three, tmp_path / "kubeconfig", rules)
     cli = Cli(tmp_path / "home", {"KUBECONFIG": str(file)})
     name = ("--context", three.kube.context, "-n", three.name, "--statefulset", "etcd")
-    done = cli("status", *name)
+    done = cli("status", *name, "--timeout", "10s")
     assert done.returncode == 1
     assert "not permitted" in done.stdout and "pods/portforward" in done.stdout
     assert "? unknown" in done.stdout and "down" not in done.stdout
@@ -282,10 +294,13 @@ def test_where_only_exec_is_permitted_the_pods_own_etcdctl_is_asked(three: Place
     file = as_somebody(three, tmp_path / "kubeconfig", rules)
     cli = Cli(tmp_path / "home", {"KUBECONFIG": str(file)})
     name = ("--context", three.kube.context, "-n", three.name, "--statefulset", "etcd")
-    rows = cli.json("status", *name, "-o", "json")
+    rows = cli.json("status", *name, "-o", "json", "--timeout", "10s")
     assert {row["id"] for row in rows} == {f"{m['ID']:x}" for m in three.members()}
-    follower = next(row["name"] for row in rows if row["state"] == "follower")
-    done = cli("move-leader", follower, *name, "--yes")
+    for follower in (row["name"] for row in rows if row["state"] == "follower"):
+        done = cli("move-leader", follower, *name, "--yes", "--timeout", "10s")
+        # Unless it was elected since.
+        if "leads already" not in done.stderr:
+            break
     assert done.returncode == 0 and f"{follower} leads in term" in done.stdout, done.stderr
     doctor = cli("doctor", *name)
     assert doctor.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +13,15 @@ import pytest
 import yaml
 
 from etcdtui.model.bootstrap import Spread, Tls
-from etcdtui.ops.plan import Outcome, Plan
+from etcdtui.ops.plan import Outcome
+from etcdtui.ops.runner import Phase, Progress
 from etcdtui.sites.kube.manifests import Manifests
-from tests.sites.kube.support import as_somebody, cli_on, documented_rules
+from tests.sites.kube.support import as_somebody, cli_on, documented_rules, hurried, prepared
 from tests.sites.kube.test_founding import objects, plan_for, session_on
 from tests.support.consoles import bring_up
 from tests.support.kube import Kube, Place, namespace
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(120)]
-
-SHORT = 14.0
-"""Seconds for which these tests wait for what will not come; a bring-up waits longer."""
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
 
 
 def quota(place: Place, **hard: str) -> dict[str, Any]:
@@ -79,10 +78,9 @@ CASES: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
 """What the plan says, what stands in the namespace before, what must be said."""
 
 
+@pytest.mark.usefixtures("in_the_lab")
 def test_why_it_does_not_become_healthy_is_told_in_words(kube: Kube, tmp_path: Path) -> None:
     """Each in a namespace of its own, all at the same time: it is the waiting that takes long."""
-    if not kube.lab:
-        pytest.skip("the words of the lab's Kubernetes, on its one node")
     with ThreadPoolExecutor(len(CASES)) as pool:
         found = pool.map(lambda case: failure_of(kube, tmp_path / case, case), CASES)
         told = dict(zip(CASES, found, strict=True))
@@ -96,28 +94,31 @@ def test_why_it_does_not_become_healthy_is_told_in_words(kube: Kube, tmp_path: P
 
 
 def failure_of(kube: Kube, root: Path, case: str) -> str:
-    """What a bring-up says in the end that this stands in the way of."""
-    changes, before, _ = CASES[case]
+    """What a bring-up says in the end that this stands in the way of, once it was told at all."""
+    changes, before, words = CASES[case]
+    told = threading.Event()
+
+    def watch(report: Progress) -> None:
+        if report.phase is Phase.VERIFY and all(word in report.text for word in words):
+            told.set()
+
     root.mkdir()
     with namespace(kube) as place:
         made = {"quota": quota(place, pods="2"), "limit": small_limit()}
         if before:
             place.apply([made[before]])
+        if before == "quota":
+            place.wait_quota("small")
         every = {"verbs": ["*"], "resources": ["*"], "apiGroups": ["", "apps", "policy"]}
         file = as_somebody(place, root / "kubeconfig", [every])
         somebody = replace(place, kube=replace(kube, kubeconfig=str(file)))
         boot = replace(plan_for(place, Tls.NONE), **changes)
         with session_on(somebody, root, boot, case) as session:
-            session.fresh(5)
-            plan = session.prepare("bootstrap")
-            result = session.execute(hurried(plan))
+            first = session.execute(prepared(session, "bootstrap"), progress=watch, cancel=told)
+            assert told.is_set(), (case, first.message)
+            result = session.execute(hurried(prepared(session, "bootstrap")))
         assert result.outcome is Outcome.FAILED, (case, result.message)
         return result.message
-
-
-def hurried(plan: Plan) -> Plan:
-    steps = [replace(step, verify_timeout=min(step.verify_timeout, SHORT)) for step in plan.steps]
-    return replace(plan, steps=tuple(steps))
 
 
 def test_what_is_refused_or_somebody_elses_is_told_and_nothing_is_half_applied(

@@ -10,26 +10,29 @@ from etcdtui.model.cluster import RunState
 from tests.sites.kube.support import console_on, names
 from tests.support.kube import Place, wait_until
 
-pytestmark = [pytest.mark.kube, pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.kube,
+    pytest.mark.long,
+    pytest.mark.timeout(400),
+    pytest.mark.usefixtures("in_the_lab"),
+]
 
 
 def test_lost_data_is_replaced_on_a_new_claim(place: Place, tmp_path: Path) -> None:
-    if not place.kube.lab:
-        pytest.skip("needs an image with a shell, to lose the data")
     place.config_files(3, image="localhost/etcd:v3.5.1")
     place.wait_ready(3)
     claim = place.get("pvc", "data-etcd-1")["metadata"]["uid"]
     member = next(m["ID"] for m in place.members() if m["name"] == "etcd-1")
     with console_on(place, tmp_path) as console:
         console.ready(3)
-        place.run("exec", "etcd-1", "--", "sh", "-c", "rm -rf /var/lib/etcd/data/member && kill 1")
+        place.end_container("etcd-1", "rm -rf /var/lib/etcd/data/member")
 
         def broken() -> bool:
             row = console.session.snapshot().find("etcd-1")
             return row is not None and row.node is not None and row.node.run_state is RunState.FAILED
 
-        wait_until(broken, "it fails", 60, 0.3)
-        plan = console.session.prepare("replace-member", console.row("etcd-1"))
+        wait_until(broken, "it fails", 90, 0.3)
+        plan = console.prepare("replace-member", "etcd-1")
         assert any("IS DELETED" in sentence for sentence in plan.consequences)
         assert any(
             s.verb == "node.empty" and "DELETE" in s.call and "data-etcd-1" in s.call for s in plan.steps

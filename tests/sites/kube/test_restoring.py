@@ -12,29 +12,15 @@ from etcdtui.errors import NotOffered
 from etcdtui.model.cluster import RunState
 from etcdtui.ops.plan import Outcome, Plan
 from etcdtui.runtime.session import Session
+from etcdtui.sites.kube.helpers import ENDED
 from tests.sites.kube.support import Console, as_somebody, console_on, documented_rules, names
 from tests.support.consoles import cut_off
 from tests.support.kube import Place, wait_until
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(600), pytest.mark.usefixtures("in_the_lab")]
 
 SHELL = "localhost/etcd:v3.5.1"
 HELPER = "localhost/busybox:latest"
-
-
-@pytest.fixture(autouse=True)
-def _in_the_lab(place: Place) -> None:
-    if not place.kube.lab:
-        pytest.skip("names images of the lab")
-
-
-def etcdctl(place: Place, *words: str, pod: str = "etcd-0") -> str:
-    return place.run("exec", pod, "--", "env", "ETCDCTL_API=3", "etcdctl", *words)
-
-
-def plain(place: Place, *words: str, pod: str = "etcd-0") -> str:
-    """Where the image has no `env` either; etcd 3.5 needs none."""
-    return place.run("exec", pod, "--", "etcdctl", *words)
 
 
 def saved(console: Console, where: Path) -> str:
@@ -53,7 +39,7 @@ def no_helper_is_left(place: Place) -> None:
     def gone() -> bool:
         return not place.get("pods", "-l", "etcdtui/helper")["items"]
 
-    wait_until(gone, "the helper pods are gone", 30, 0.5)
+    wait_until(gone, "the helper pods are gone", ENDED, 0.5)
 
 
 def test_a_snapshot_is_restored_where_the_image_has_no_shell(place: Place, tmp_path: Path) -> None:
@@ -64,22 +50,22 @@ def test_a_snapshot_is_restored_where_the_image_has_no_shell(place: Place, tmp_p
     rights = as_somebody(place, tmp_path / "kubeconfig", [*reading, *acting])
     with console_on(place, tmp_path, kubeconfig=rights) as console:
         console.ready(3)
-        plain(place, "put", "colour", "blue")
+        place.etcdctl("put", "colour", "blue")
         file = saved(console, tmp_path / "saved")
-        plain(place, "put", "colour", "red")
+        place.etcdctl("put", "colour", "red")
         with pytest.raises(NotOffered, match=r"has no shell .*helper_image of the profile.*--helper-image"):
-            console.session.prepare("restore", None, {"snapshot": file})
+            console.prepare("restore", snapshot=file)
     old = {m["ID"] for m in place.members()}
     with console_on(place, tmp_path, helper_image=HELPER, kubeconfig=rights) as console:
         console.ready(3)
-        plan = console.session.prepare("restore", None, {"snapshot": file})
+        plan = console.prepare("restore", snapshot=file)
         assert Plan.from_json(plan.to_json()) == plan
         refused = console.session.execute(plan)
         assert refused.outcome is Outcome.REFUSED and len(place.ready()) == 3
         assert "hold 1 key, as the snapshot" in carried_out(console.session, plan)
         assert console.session.changes.unfinished() == ()
         no_helper_is_left(place)
-        assert plain(place, "get", "colour", "--print-value-only").strip() == "blue"
+        assert place.etcdctl("get", "colour", "--print-value-only").strip() == "blue"
         assert {m["ID"] for m in place.members()}.isdisjoint(old) and names(place) == [
             f"etcd-{n}" for n in range(3)
         ]
@@ -102,19 +88,19 @@ def test_pods_that_manage_themselves_are_restored_and_what_was_cut_off_goes_on(
     place.wait_ready(3)
     with console_on(place, tmp_path) as console:
         old = console.ready(3).cluster_id
-        etcdctl(place, "put", "colour", "blue")
+        place.etcdctl("put", "colour", "blue")
         file = saved(console, tmp_path / "saved")
-        etcdctl(place, "put", "colour", "red")
-        cut_off(console.session, console.session.prepare("restore", None, {"snapshot": file}), 7, "test")
+        place.etcdctl("put", "colour", "red")
+        cut_off(console.session, console.prepare("restore", snapshot=file), 7, "test")
     with console_on(place, tmp_path) as later:
         later.until(lambda shot: len(shot.nodes) == 3)
         (left,) = later.session.changes.unfinished()
         carried_out(later.session, later.session.changes.undo(left))
         later.from_now()
         assert later.ready(3).cluster_id == old
-        assert etcdctl(place, "get", "colour", "--print-value-only").strip() == "red"
+        assert place.etcdctl("get", "colour", "--print-value-only").strip() == "red"
         no_helper_is_left(place)
-        plan = later.session.prepare("restore", None, {"snapshot": file})
+        plan = later.prepare("restore", snapshot=file)
         cut_off(later.session, plan, 8, "test")
     with console_on(place, tmp_path) as last:
         last.until(lambda shot: len(shot.nodes) == 3)
@@ -123,7 +109,7 @@ def test_pods_that_manage_themselves_are_restored_and_what_was_cut_off_goes_on(
         assert last.session.fresh(5).cluster_id == plan.founds
         no_helper_is_left(place)
     for pod in ("etcd-0", "etcd-1", "etcd-2"):
-        assert etcdctl(place, "get", "colour", "--print-value-only", pod=pod).strip() == "blue"
+        assert place.etcdctl("get", "colour", "--print-value-only", pod=pod).strip() == "blue"
 
 
 @pytest.mark.long
@@ -133,11 +119,11 @@ def test_a_quorum_is_recovered_from_the_survivor_and_from_a_claim(place: Place, 
     with console_on(place, tmp_path) as console:
         console.ready(3)
         for number in range(3):
-            plain(place, "put", "colour", f"blue-{number}")
+            place.etcdctl("put", "colour", f"blue-{number}")
         whole = console.session.prepare("recover-quorum", None, {"node": "etcd-0"})
         assert "the cluster has its quorum" in console.session.execute(whole, override="test").message
         for pod in ("etcd-1", "etcd-2"):
-            place.run("exec", pod, "--", "sh", "-c", "rm -rf /var/lib/etcd/data/member && kill 1")
+            place.end_container(pod, "rm -rf /var/lib/etcd/data/member")
 
         def lost() -> bool:
             shot = console.session.fresh(5)
@@ -153,7 +139,7 @@ def test_a_quorum_is_recovered_from_the_survivor_and_from_a_claim(place: Place, 
         ]  # fmt: skip
         assert plan.consequences[0].startswith("EVERY WRITE that etcd-0 does not know to be agreed is lost")
         carried_out(console.session, plan)
-        assert plain(place, "get", "colour", "--print-value-only", pod="etcd-2").strip() == "blue-2"
+        assert place.etcdctl("get", "colour", "--print-value-only", pod="etcd-2").strip() == "blue-2"
 
         # Nothing runs, and one volume is gone for good.
         carried_out(console.session, console.session.prepare("stop-all"))
@@ -165,6 +151,6 @@ def test_a_quorum_is_recovered_from_the_survivor_and_from_a_claim(place: Place, 
         carried_out(console.session, plan)
         (note,) = (tmp_path / "salvaged").glob("*.json")
         assert json.loads(note.read_text())["member"] == "etcd-1"
-        assert plain(place, "get", "colour", "--print-value-only").strip() == "blue-2"
+        assert place.etcdctl("get", "colour", "--print-value-only").strip() == "blue-2"
         assert names(place) == ["etcd-0", "etcd-1", "etcd-2"]
         no_helper_is_left(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,8 @@ from etcdtui.sites.kube.choice import Where
 from etcdtui.sites.kube.chronicle import Chronicle
 from etcdtui.sites.kube.drift import drift
 from etcdtui.sites.kube.picture import Picture, covers
-from etcdtui.sites.kube.sets import pod_state, read_set, runs_etcd
+from etcdtui.sites.kube.pods import pod_state
+from etcdtui.sites.kube.sets import EtcdSet, read_set, runs_etcd
 from etcdtui.sites.kube.site import KubeSite
 from tests.sites.kube.support import documented_rules
 from tests.support.kube import MANIFESTS
@@ -62,6 +63,36 @@ def test_a_pod_whose_hook_removes_its_member_is_neither_restarted_nor_stopped() 
     with pytest.raises(SiteError, match=way):
         site.describe_stop_all()
     site.close()
+
+
+def test_claims_that_cannot_be_listed_are_not_taken_for_deleted() -> None:
+    """No API server: what the link has read is set before."""
+    site = KubeSite("test", Where())
+    unread = Picture(read_set(manifest("config-files", replicas=1)), {})
+    site._picture, site._link = unread, _Read(unread)  # type: ignore[assignment]
+    with pytest.raises(SiteError, match="etcd-1: its claims cannot be listed"):
+        site.discard_data("etcd-1")
+    site._picture, site._link = None, None
+    site.close()
+
+
+class _Read:
+    """A link that has read this."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture = picture
+
+    def read_set(self) -> EtcdSet:
+        return self._picture.etcd
+
+    def pods(self) -> Mapping[str, Any]:
+        return self._picture.pods
+
+    def touch(self) -> None:
+        """Nothing is read again."""
+
+    def look(self) -> Picture:
+        return self._picture
 
 
 def test_set_with_a_file_for_every_pod_is_recognised() -> None:
