@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from etcdtui.errors import GuardRefused, NotOffered
 from etcdtui.model.cluster import ClusterSnapshot, Member, Node, RunState
-from etcdtui.model.quorum import budget
+from etcdtui.model.quorum import budget, cannot_be_judged
 from etcdtui.model.text import clean, plural
 from etcdtui.ops.context import Context
 from etcdtui.ops.executors import executor, tell
@@ -85,14 +85,17 @@ def _name_typed(_args: Args, snapshot: ClusterSnapshot) -> _Answer:
 @guard("serves-nobody")
 def _serves_nobody(_args: Args, snapshot: ClusterSnapshot) -> _Answer:
     """A cluster that came up before its bring-up stopped may be in use since, however long ago that was."""
-    figures = budget(snapshot)
-    if not snapshot.members_known or not figures.has_quorum:
-        return _Answer(True, "no cluster serves there yet")
-    name = clean(snapshot.name)
-    text = (
-        f"{name} serves already ({figures.sentence()}): finish the bring-up, or type {name} to take it away"
-    )
-    return _Answer(False, text, True)
+    figures, name = budget(snapshot), clean(snapshot.name)
+    if snapshot.members_known and figures.has_quorum:
+        way = f"finish the bring-up, or type {name} to take it away"
+        return _Answer(False, f"{name} serves already ({figures.sentence()}): {way}", True)
+    # It may hold an election, or nobody here may ask it.
+    answering = sum(row.reading.answered for row in snapshot.voters)
+    unseen = not snapshot.members_known and any(cannot_be_judged(row) for row in snapshot.rows)
+    if unseen or (figures.voters and answering + figures.unknown >= figures.quorum):
+        told = f"whether {name} serves already cannot be told from here ({figures.sentence()})"
+        return _Answer(False, f"{told}: look again, or type {name} to take it away", True)
+    return _Answer(True, "no cluster serves there yet")
 
 
 def resized_steps(site: Site, members: int) -> list[Step]:

@@ -333,3 +333,30 @@ def test_a_tear_down_names_whoever_it_would_leave() -> None:
     ):
         assert said(args, nodes) == (False, False, reason)
     assert said({"peers": peers[:2], "grown": peers[2:]}, running)[0]
+
+
+@pytest.mark.parametrize(
+    ("states", "listed", "ok"),
+    [
+        ((State.DOWN, State.DOWN, State.DOWN), False, True),
+        ((State.DOWN, State.DOWN, State.DOWN), True, True),
+        ((None, State.DOWN, State.DOWN), True, True),
+        ((None, None, State.DOWN), True, False),
+        ((None, State.NOT_PERMITTED, State.DOWN), True, False),
+        ((State.NOT_PERMITTED,) * 3, False, False),
+    ],
+)
+@pytest.mark.parametrize("leader", [0, 1])
+def test_a_bring_up_is_not_taken_back_where_its_cluster_may_serve(
+    states: tuple[State | None, ...], listed: bool, ok: bool, leader: int
+) -> None:
+    """Whoever answers (None) has found its cluster, in an election (no leader) too."""
+    snapshot = picture(
+        tuple(member(n) for n in (1, 2, 3)) if listed else (),
+        tuple(node(n) for n in (1, 2, 3)),
+        {url(n): silent(s) if s else answer(n, leader) for n, s in enumerate(states, 1)},
+        known=listed,
+    )
+    verdict = evaluate(Check("serves-nobody"), snapshot)
+    assert verdict.ok is ok, verdict.reason
+    assert ok or verdict.overridable
