@@ -41,16 +41,13 @@ def rehearse(api: Api, objects: Iterable[Json], profile: str) -> None:
     """Have the server judge all of them, and change nothing. Raises SiteError naming all that it refuses."""
     wrong, ways = [], []
     for each in objects:
-        there = get(api, path_of(each))
-        foreign = _foreign_labels(each, there or {})
-        if foreign:
-            selects = ", ".join(foreign)
-            wrong.append(
-                f"{_name(each)}: it is somebody else's and asks pods for {selects}, which these lack"
-            )
-            ways.append("delete it, or call the StatefulSet otherwise in the profile")
-            continue
         try:
+            there = get(api, path_of(each))
+            if foreign := _foreign_labels(each, there or {}):
+                asks = f"asks pods for {', '.join(foreign)}, which these lack"
+                wrong.append(f"{_name(each)}: it is somebody else's and {asks}")
+                ways.append("delete it, or call the StatefulSet otherwise in the profile")
+                continue
             api.apply(path_of(each), undoing.noted(each, there), MANAGER, rehearse=True)
         except ApiError as error:
             if error.status == 400 and "dry run" in error.message:
