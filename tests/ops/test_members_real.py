@@ -17,9 +17,11 @@ from etcdtui.model.cluster import RunState, State
 from etcdtui.model.quorum import budget
 from etcdtui.ops.plan import Outcome
 from etcdtui.runtime.session import Session
+from etcdtui.sites.local.demo import open_demo
 from etcdtui.sites.local.site import LocalSite
 from tests.sites.local.support import demo, wait_healthy, wait_until
 from tests.support.consoles import console, cut_off, do, done, leads, members, prepare, ready
+from tests.support.tools import etcd
 from tests.support.writer import ELECTIONS, Tally, Writer
 
 VERSIONS = ["3.5", "3.4"]
@@ -143,6 +145,29 @@ def test_the_leader_hands_over_before_it_is_removed(tmp_path: Path, version: str
         assert leader.name not in {m.name for m in shot.members}
         assert leader.name not in {n.name for n in site.nodes()}
         nothing_lost(writer.verify())
+
+
+@pytest.mark.timeout(90)
+def test_a_leader_that_was_killed_is_removed_once_the_others_have_another(tmp_path: Path) -> None:
+    """They name it their leader until then, and it is nobody to ask to hand leadership over."""
+    slow = ("--heartbeat-interval=100", "--election-timeout=2000")
+    site = open_demo(tmp_path / "c", nodes=3, binary=etcd("3.5"), options=slow)
+    try:
+        wait_healthy(site)
+        with console(site, tmp_path) as session:
+            leader = ready(session, 3).leader_row
+            assert leader is not None
+            first = leader.name
+            site.kill_node(first)
+            # No election yet: the plan meets what its steps meet.
+            row = session.fresh(5).leader_row
+            assert row is not None and (row.name, row.state) == (first, State.DOWN)
+            plan = prepare(session, "remove-member", first)
+            assert [s.verb for s in plan.steps if s.verb == "leader.move"] == []
+            done(session.execute(plan))
+            assert first not in members(session)
+    finally:
+        site.shutdown(everything=True)
 
 
 @pytest.mark.timeout(120)
