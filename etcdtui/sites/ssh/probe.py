@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 UNIT_PROPERTIES = (
     "Id", "LoadState", "ActiveState", "SubState", "MainPID", "NRestarts", "StateChangeTimestamp", "Result",
     "ExecMainStatus", "UnitFileState", "ExecStart", "Environment", "EnvironmentFiles", "Restart", "User",
-    "FragmentPath", "DropInPaths",
+    "FragmentPath", "DropInPaths", "Job",
 )  # fmt: skip
 
 # Run every second: it starts as few programs as it can.

@@ -60,6 +60,9 @@ def _systemd(look: Look, facts: Facts, stated: Stated) -> tuple[RunState, list[s
     elif state is RunState.STARTING and process is not None:
         # A unit of type notify is activating until the cluster has a quorum; its process runs.
         state = RunState.RUNNING
+    elif state in (RunState.STOPPED, RunState.FAILED) and unit.get("Job", "0") not in ("", "0"):
+        # It waits for what it is ordered after, or systemd is busy.
+        return RunState.STARTING, [f"{facts.unit} {active} ({sub}): systemd has yet to start it"], None
     since = unit.get("StateChangeTimestamp", "")
     words = [f"pid {process.pid}" if process and state is RunState.RUNNING else ""]
     words.append(f"{facts.unit} {active} ({sub})" + (f" since {since}" if since else ""))

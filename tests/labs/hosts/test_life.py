@@ -91,6 +91,32 @@ def test_systemd_static_pod_and_process_are_found_stopped_and_started(
         seen.until(lambda s: "restarted 1 time by systemd" in detail_of(s, "n1"))
 
 
+LATE = {
+    "/run/systemd/system/late.service": "[Service]\nType=oneshot\nExecStart=/bin/sleep 4\n",
+    "/run/systemd/system/kvstore.service.d/late.conf": "[Unit]\nWants=late.service\nAfter=late.service\n",
+}
+"""What has a unit wait for another one, as where a network is slow to come up."""
+
+
+def test_a_unit_that_waits_for_another_has_not_ended_at_once(
+    lab: Lab, mixed: LabCluster, tmp_path: Path
+) -> None:
+    machine = lab["n1"]
+    with opened(lab, tmp_path) as seen:
+        seen.settled()
+        try:
+            for file, text in LATE.items():
+                machine.write(file, text)
+            machine.run("systemctl", "daemon-reload")
+            seen.done("stop-node", "n1")
+            assert seen.site.start_node("n1") == "n1: started"
+            seen.until(lambda s: "systemd has yet to start it" in detail_of(s, "n1"))
+            seen.settled()
+        finally:
+            machine.run("rm", "-rf", *LATE)
+            machine.run("systemctl", "daemon-reload")
+
+
 TORRENT = """
 exec perl -e '$| = 1; my $x = "x" x 150; for my $r (0 .. 199) {
     print map { $r * 200 + $_ . " of many $x\\n" } 0 .. 199; select(undef, undef, undef, 0.02)
