@@ -32,6 +32,9 @@ FEW = 20
 """Percent free that even a file that was just defragmented may have."""
 FULL = 95
 """Percent of the quota from which it counts as full: what a write costs is added before etcd compares."""
+STILL = 10.0
+"""Seconds without any change after which a member that has more in use than others is not waited for."""
+PAUSE = 0.5
 COMPACTED = "mvcc: required revision has been compacted"
 FUTURE = "mvcc: required revision is a future revision"
 
@@ -93,6 +96,7 @@ def _defrag(args: Args, context: Context) -> str:
     if heir is not None:
         tell(f"{name} has come to lead: its leadership moves to {clean(heir.name)}")
         EXECUTORS["leader.move"]({"from": args["member"], "target": heir.member_id}, context)
+    _wait_for_compaction(args["member"], context)
     api = context.writer(args["member"])
     before = space_of(api.status(CALL))
     tell(f"{name} rewrites its {si_bytes(before.size)}")
@@ -100,6 +104,30 @@ def _defrag(args: Args, context: Context) -> str:
     api.defragment(DEFRAG_TIMEOUT)
     took = time.monotonic() - began
     return f"{_change(name, before.size, api.status(CALL).db_size)} in {took:.1f} s"
+
+
+def still_compacts(snapshot: ClusterSnapshot, member: int) -> tuple[int, int] | None:
+    """Bytes in use of a member and the fewest of any, where it has yet to drop history that others dropped.
+
+    All have the same keys. etcd waits for a compaction on the member that was asked alone (``physical`` of
+    KV.Compact); each of the others drops the history in its own time, minutes with a large database.
+    """
+    used = {row.member_id: space.in_use for row, space in spaces(snapshot) if space.in_use is not None}
+    mine, least = used.get(member), min(used.values(), default=0)
+    return (mine, least) if mine is not None and mine > least * (1 + FEW / 100) + LITTLE else None
+
+
+def _wait_for_compaction(member: int, context: Context) -> None:
+    """Until it has dropped what the others dropped: it would be copied into a file that stays as large."""
+    seen, since = None, time.monotonic()
+    while (now := still_compacts(snapshot := context.fresh(FRESH), member)) is not None:
+        if now != seen:
+            seen, since = now, time.monotonic()
+            name = clean(snapshot.label(member))
+            tell(f"{name} still drops history: {si_bytes(now[0])} in use, {si_bytes(now[1])} elsewhere")
+        elif time.monotonic() - since >= STILL:
+            return
+        time.sleep(PAUSE)
 
 
 def _change(name: str, before: int, after: int) -> str:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from etcdtui.errors import EtcdError, EtcdtuiError, UsageError
 from etcdtui.etcd.errors import is_transient
+from etcdtui.model.cluster import ClusterSnapshot
 from etcdtui.model.past import noted, revision_at
 from etcdtui.model.quorum import is_healthy_voter
 from etcdtui.model.space import space_of
@@ -19,12 +20,14 @@ from etcdtui.ops import owner
 from etcdtui.ops.action import Request
 from etcdtui.ops.actions import defrag
 from etcdtui.ops.guards import evaluate
+from etcdtui.ops.maintenance_exec import still_compacts
 from etcdtui.ops.plan import Check, Outcome, Plan
 from etcdtui.ops.resume import Unfinished, finish_plan
 from etcdtui.ops.store import Entry, Mark, StepState
 from etcdtui.ops.verify import look
 from etcdtui.runtime.session import Session
 from etcdtui.sites.local.site import LocalSite
+from tests.model.build import snapshot, up
 from tests.ops.worlds import PlanningSite, World, simple, worlds
 from tests.sites.local.support import etcdctl, wait_until
 from tests.support.consoles import cluster, console, cut_off, do, prepare, ready
@@ -62,6 +65,22 @@ def test_a_revision_is_known_as_far_back_as_it_was_watched() -> None:
     assert past == ((0.0, 5), (12.0, 9))
     assert [revision_at(past, when) for when in (-1.0, 0.0, 11.9, 99.0)] == [None, 5, 5, 9]
     assert noted(past, 30.0, 2) == ((30.0, 2),)
+
+
+def test_a_member_that_still_compacts_is_known_by_what_it_has_in_use() -> None:
+    """The others were asked, or are done: it would copy the history into a file that stays as large."""
+
+    def used(*megabytes: float | None) -> ClusterSnapshot:
+        sizes = [None if each is None else int(each * 1e6) for each in megabytes]
+        return snapshot([up(n, db_size=40_000_000, db_size_in_use=each) for n, each in enumerate(sizes, 1)])
+
+    assert still_compacts(used(2, 39, 2.1), 2) == (39_000_000, 2_000_000)
+    assert still_compacts(used(2, 39, 2.1), 3) is None
+    assert still_compacts(used(39, 39.5, 38), 2) is None
+    assert still_compacts(used(0.02, 0.9, 0.02), 2) is None
+    assert still_compacts(used(None, 39, None), 2) is None
+    assert still_compacts(used(2, None, 2), 2) is None
+    assert still_compacts(used(2, 39), 7) is None
 
 
 @settings(max_examples=400, deadline=None)
