@@ -53,6 +53,9 @@ found=$(version "$part")
 [ -n "$found" ] || no "the etcd in it cannot be run on this machine ($(uname -m))"
 [ "$found" = "$wanted" ] || no "the etcd in it is $found, and the plan says $wanted"
 chmod 755 "$part"
+# Members of one machine share it: one after the other where there is flock.
+exec 9<"$(dirname "$target")"
+flock -w 60 9 2>/dev/null || :
 [ "$(version "$target")" != "$wanted" ] || exit 0
 if [ -e "$target" ]; then mv -T "$target" "$target.damaged.$(date +%s)"; fi
 mv -T "$part" "$target"
