@@ -184,20 +184,19 @@ def _hand_over(snapshot: ClusterSnapshot, member: int, context: Context) -> str:
     target = min(able, key=lambda row: lag(row, leader)).member_id
     if target is None:
         raise Refused("the voter that is to lead has no ID yet")
+
+    def moved(shot: ClusterSnapshot) -> bool:
+        return shot.leader_id not in (None, member)
+
     lost: OutcomeUnknown | None = None
     if leader.reading.answered:
         try:
-            _send(
-                context,
-                member,
-                lambda api: api.move_leader(target, MOVE_TIMEOUT),
-                lambda shot: shot.leader_id not in (None, member),
-            )
+            _send(context, member, lambda api: api.move_leader(target, MOVE_TIMEOUT), moved)
         except OutcomeUnknown as error:
             lost = error
     # One that has just ended is named the leader by the others until they have elected another.
     deadline = time.monotonic() + MOVE_TIMEOUT
-    while (now := context.fresh(FRESH)).leader_id in (None, member):
+    while not moved(now := context.fresh(FRESH)):
         if time.monotonic() >= deadline:
             raise lost or Refused(f"{clean(snapshot.label(member))} still leads", "try again")
         time.sleep(PAUSE)

@@ -100,10 +100,8 @@ def _selected(each: Json) -> dict[str, str]:
     selector = (each.get("spec") or {}).get("selector") or {}
     labels = selector if each.get("kind") == "Service" else selector.get("matchLabels") or {}
     rules = selector.get("matchExpressions") or () if labels is not selector else ()
-    words = {key: f"{key}={value}" for key, value in labels.items()}
-    return words | {
-        f"{rule['key']} {rule['operator']}": f"{rule['key']} {rule['operator']}" for rule in rules
-    }
+    asked = (f"{rule['key']} {rule['operator']}" for rule in rules)
+    return {key: f"{key}={value}" for key, value in labels.items()} | {word: word for word in asked}
 
 
 def _name(each: Json) -> str:
